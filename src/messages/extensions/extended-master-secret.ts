@@ -1,0 +1,4 @@
+import { struct } from '../../wire/codec.ts'
+
+/** An empty body in both hellos (RFC 7627 §5.1). */
+export const extendedMasterSecret = struct({})
