@@ -1,0 +1,348 @@
+/**
+ * A TLS connection without I/O: bytes in, a Step out. Nothing here waits, reads a clock or draws randomness
+ * that was not handed in, so a recorded flow replays byte for byte.
+ */
+import { ApiMisuse, type AlertDescription, PeerAlert, TlsError } from '../errors.ts'
+import { clientHandshake } from '../handshake/client.ts'
+import { type ClientConfig, defaultLimits, type Limits, type ServerConfig } from '../handshake/config.ts'
+import type { Answer, Effect, Handshake, QuestionKind, Request } from '../handshake/effects.ts'
+import { type Established, Flow, type RecordChannel } from '../handshake/flow.ts'
+import { serverHandshake } from '../handshake/server.ts'
+import { alert } from '../messages/alert.ts'
+import { decodeHandshakeBody, type HandshakeFrame, handshakeTypeOf, type ReceivedMessage } from '../messages/handshake.ts'
+import type { ContentType } from '../record/content-type.ts'
+import { RecordLayer } from '../record/record-layer.ts'
+import type { Session } from '../session/session.ts'
+import { encode } from '../wire/codec.ts'
+import { type IncomingAlert, MessageReader } from './message-reader.ts'
+
+export type ConnectionState = 'handshaking' | 'open' | 'closing' | 'closed' | 'failed'
+
+export type ConnectionEvent =
+  | { readonly type: 'established'; readonly established: Established }
+  /** A full handshake made a session; on a server it may be stored now. The connection wipes its master secret at its end: copy what you keep. */
+  | { readonly type: 'sessionEstablished'; readonly id: Uint8Array; readonly session: Session }
+  /** A fatal alert made the session unusable (RFC 5246 §7.2.2). */
+  | { readonly type: 'sessionForgotten'; readonly id: Uint8Array }
+  | { readonly type: 'data'; readonly bytes: Uint8Array }
+  | { readonly type: 'keylog'; readonly line: string }
+  | { readonly type: 'warning'; readonly description: AlertDescription | number }
+  /** The peer's close_notify: no more data will come. Answer it with close() when all is written. */
+  | { readonly type: 'peerClosed' }
+  /** The connection is over: TlsError for a fault that was found here, PeerAlert for one the peer found. */
+  | { readonly type: 'failed'; readonly error: TlsError | PeerAlert }
+
+/** What one input led to: bytes to send in this order, what happened, and the question that is open now. */
+export interface Step {
+  readonly outgoing: readonly Uint8Array[]
+  readonly events: readonly ConnectionEvent[]
+  readonly effect: Effect | undefined
+}
+
+/** One side of a TLS 1.2 connection. */
+export class Connection {
+  readonly #records: RecordLayer
+  readonly #messages: MessageReader
+  readonly #limits: Limits
+  readonly #role: 'client' | 'server'
+  readonly #handshake: Handshake<Established>
+  #state: ConnectionState = 'handshaking'
+  #request: Request | undefined
+  #isStarted = false
+  #isPeerClosed = false
+  #tolerated = 0
+  #boundSessionId: Uint8Array | undefined
+  #session: Session | undefined
+  #outgoing: Uint8Array[] = []
+  #events: ConnectionEvent[] = []
+
+  constructor(config: ClientConfig | ServerConfig) {
+    this.#role = config.role
+    this.#limits = { ...defaultLimits, ...config.limits }
+    this.#records = new RecordLayer(this.#limits.maxEmptyFragments)
+    this.#messages = new MessageReader(this.#records, this.#limits.maxHandshakeMessageBytes)
+    const channel = this.#channel(config)
+    this.#handshake =
+      config.role === 'server' ? serverHandshake(new Flow(config, channel)) : clientHandshake(new Flow(config, channel))
+  }
+
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  /** Whether data may be written: the peer's Finished is verified, and neither close nor failure has come. */
+  get isWritable(): boolean {
+    return this.#state === 'open'
+  }
+
+  /** Begins: a client says hello, a server waits for one. Once, before any other input. */
+  start(): Step {
+    if (this.#isStarted) throw new ApiMisuse('start() was called before')
+    this.#isStarted = true
+    return this.#step(() => this.#resume(undefined))
+  }
+
+  /** Bytes from the transport, in any portions. While an effect is open they are only kept. */
+  receive(bytes: Uint8Array): Step {
+    this.#requireStarted()
+    return this.#step(() => {
+      if (this.#isOver || this.#isPeerClosed) return
+      this.#records.append(bytes)
+      if (this.#effect && this.#records.bufferedBytes > this.#limits.maxBufferedBytes) {
+        throw new TlsError('EXCESSIVE_MESSAGE_SIZE', `more than ${this.#limits.maxBufferedBytes} bytes came while ${this.#effect.kind} was open`)
+      }
+    })
+  }
+
+  /** Answers the open effect. An answer that comes after the connection's end is dropped. */
+  answer<K extends Effect['kind']>(effect: Effect & { kind: K }, value: Answer<K>): Step {
+    if (this.#isOver) return this.#step(() => {})
+    this.#requireOpen(effect)
+    return this.#step(() => this.#resume(value))
+  }
+
+  /**
+   * The open effect cannot be answered. A look-up that failed is a miss, a decryption that failed a bad
+   * padding; anything else ends the connection, with the reason's alert if it is a TlsError.
+   */
+  refuse(effect: Effect, reason: unknown): Step {
+    if (this.#isOver) return this.#step(() => {})
+    this.#requireOpen(effect)
+    return this.#step(() => {
+      if (effect.kind === 'lookupSession') this.#resume({ miss: 'error' } satisfies Answer<'lookupSession'>)
+      else if (effect.kind === 'decryptPreMaster') this.#resume(undefined satisfies Answer<'decryptPreMaster'>)
+      else this.#throwInto(asTlsError(reason, `${effect.kind} failed`))
+    })
+  }
+
+  /** Sends application data; only while `isWritable`. */
+  write(data: Uint8Array): Step {
+    if (!this.isWritable) throw new ApiMisuse(`write() in state ${this.#state}: data can be sent only while open`)
+    return this.#step(() => {
+      if (data.length > 0) this.#send('application_data', data)
+    })
+  }
+
+  /** Ends our side with close_notify (RFC 5246 §7.2.1); data of the peer is still read until its own. */
+  close(): Step {
+    this.#requireStarted()
+    return this.#step(() => {
+      if (this.#isOver || this.#state === 'closing') return
+      if (this.#state === 'handshaking') return this.#abandon(new TlsError('ABORTED', 'closed before the handshake ended'))
+      this.#sendAlert('warning', 'close_notify')
+      this.#state = this.#isPeerClosed ? 'closed' : 'closing'
+      if (this.#state === 'closed') this.#wipe()
+    })
+  }
+
+  /**
+   * The transport ended. Without the peer's close_notify that is a truncation, and never a clean end; only who
+   * closed first need not wait for the answer (RFC 5246 §7.2.1).
+   */
+  end(): Step {
+    this.#requireStarted()
+    return this.#step(() => {
+      if (this.#isOver) return
+      if (this.#isPeerClosed || this.#state === 'closing') {
+        this.#state = 'closed'
+        this.#wipe()
+        return
+      }
+      const when = this.#state === 'handshaking' ? 'during the handshake' : 'without close_notify: the data may be cut short'
+      this.#abandon(new TlsError('TRUNCATED', `the transport ended ${when}`))
+    })
+  }
+
+  /** Drops everything at once and wipes the secrets. Says nothing to the peer. */
+  abort(): void {
+    if (this.#isOver) return
+    this.#state = 'failed'
+    this.#wipe()
+  }
+
+  get #isOver(): boolean {
+    return this.#state === 'closed' || this.#state === 'failed'
+  }
+
+  get #effect(): Effect | undefined {
+    return this.#request && this.#request.kind !== 'receive' ? this.#request : undefined
+  }
+
+  /** Runs one input, then whatever the records allow; a fault on the way becomes an alert and the end. */
+  #step(input: () => void): Step {
+    try {
+      input()
+      this.#pump()
+    } catch (error) {
+      if (error instanceof ApiMisuse) throw error
+      this.#fail(asTlsError(error, 'a fault of our own'))
+    }
+    const step = { outgoing: this.#outgoing, events: this.#events, effect: this.#isOver ? undefined : this.#effect }
+    this.#outgoing = []
+    this.#events = []
+    return step
+  }
+
+  /** Takes messages off the records for as long as somebody wants one and there is one. */
+  #pump(): void {
+    while (this.#isStarted && !this.#isOver && !this.#isPeerClosed && !this.#effect) {
+      const incoming = this.#messages.next()
+      if (!incoming) return
+      if (incoming.kind === 'alert') this.#receiveAlert(incoming)
+      else if (incoming.kind === 'application_data') this.#receiveData(incoming.bytes)
+      else if (this.#request) this.#resume(incoming)
+      else this.#receiveAfterHandshake(incoming)
+    }
+  }
+
+  /** Lets the handshake run to its next question, or to its end. */
+  #resume(answer: Answer<QuestionKind> | undefined): void {
+    this.#request = undefined
+    this.#settle(this.#handshake.next(answer))
+  }
+
+  #throwInto(error: TlsError): void {
+    this.#request = undefined
+    this.#settle(this.#handshake.throw(error))
+  }
+
+  #settle(result: IteratorResult<Request, Established>): void {
+    if (!result.done) {
+      this.#request = result.value
+      return
+    }
+    const established = result.value
+    this.#state = 'open'
+    this.#session = established.session
+    this.#events.push({ type: 'established', established })
+    if (established.sessionId.length === 0) return
+    this.#boundSessionId = established.sessionId
+    if (!established.resumed) {
+      this.#events.push({ type: 'sessionEstablished', id: established.sessionId, session: established.session })
+    }
+  }
+
+  #receiveData(bytes: Uint8Array): void {
+    if (this.#state === 'handshaking') {
+      throw new TlsError('UNEXPECTED_MESSAGE', 'application data came before the handshake ended')
+    }
+    if (bytes.length > 0) this.#events.push({ type: 'data', bytes })
+  }
+
+  /** RFC 5246 §7.2.2: a fatal alert ends the connection and its session; of warnings a few are borne. */
+  #receiveAlert({ level, description }: IncomingAlert): void {
+    if (level === 'fatal') {
+      this.#state = 'failed'
+      this.#end(new PeerAlert(level, description))
+    } else if (description === 'close_notify') {
+      this.#receiveCloseNotify()
+    } else {
+      this.#tolerate(`warning alert ${description}`)
+      this.#events.push({ type: 'warning', description })
+    }
+  }
+
+  #receiveCloseNotify(): void {
+    this.#isPeerClosed = true
+    if (this.#state === 'handshaking') {
+      this.#abandon(new TlsError('TRUNCATED', 'the peer closed during the handshake'))
+      return
+    }
+    this.#events.push({ type: 'peerClosed' })
+    if (this.#state !== 'closing') return
+    this.#state = 'closed'
+    this.#wipe()
+  }
+
+  /** We do not renegotiate: who asks is told so, and the connection goes on (RFC 5246 §7.4.1.1, §7.2.2). */
+  #receiveAfterHandshake(message: ReceivedMessage): void {
+    const wanted = this.#role === 'server' ? 'client_hello' : 'hello_request'
+    const type = message.kind === 'handshake' ? handshakeTypeOf(message.type) : message.kind
+    if (type !== wanted) throw new TlsError('UNEXPECTED_MESSAGE', `${type ?? 'an unknown message'} came after the handshake`)
+    decodeHandshakeBody(wanted, (message as HandshakeFrame).body)
+    this.#tolerate(wanted)
+    if (this.#state === 'open') this.#sendAlert('warning', 'no_renegotiation')
+  }
+
+  #tolerate(what: string): void {
+    this.#tolerated++
+    if (this.#tolerated > this.#limits.maxTolerated) {
+      throw new TlsError('TOO_MANY_WARNING_ALERTS', `${what} is number ${this.#tolerated} of what is borne ${this.#limits.maxTolerated} times`)
+    }
+  }
+
+  /** A fault found here: the alert leaves, under whatever protection is in force, and all ends. */
+  #fail(error: TlsError): void {
+    if (this.#isOver) return
+    this.#state = 'failed'
+    try {
+      this.#sendAlert('fatal', error.alert)
+    } catch {
+      // The write state is exhausted or gone; the end is the same without the alert.
+    }
+    this.#end(error)
+  }
+
+  /** An end that is no fatal alert and so leaves the session usable (RFC 5246 §7.2.1). */
+  #abandon(error: TlsError): void {
+    this.#state = 'failed'
+    this.#boundSessionId = undefined
+    this.#end(error)
+  }
+
+  #end(error: TlsError | PeerAlert): void {
+    if (this.#boundSessionId) this.#events.push({ type: 'sessionForgotten', id: this.#boundSessionId })
+    this.#events.push({ type: 'failed', error })
+    this.#wipe()
+  }
+
+  #wipe(): void {
+    this.#request = undefined
+    this.#records.clear()
+    this.#messages.clear()
+    // Runs the handshake's finally blocks, which wipe what they hold.
+    this.#handshake.return(undefined as never)
+    this.#session?.masterSecret.wipe()
+  }
+
+  #send(type: ContentType, bytes: Uint8Array): void {
+    this.#outgoing.push(...this.#records.protect(type, bytes))
+  }
+
+  #sendAlert(level: 'warning' | 'fatal', description: AlertDescription): void {
+    this.#send('alert', encode(alert, { level, description }))
+  }
+
+  #channel(config: ClientConfig | ServerConfig): RecordChannel {
+    const records = this.#records
+    const messages = this.#messages
+    return {
+      send: (type, bytes) => this.#send(type, bytes),
+      fixVersion: () => records.fixVersion(),
+      changeReadState: state => records.changeReadState(state),
+      changeWriteState: state => records.changeWriteState(state),
+      get isAligned() {
+        return messages.isAligned
+      },
+      tolerate: what => this.#tolerate(what),
+      bindSession: id => {
+        this.#boundSessionId = id
+      },
+      keylog: line => {
+        if (config.keylog) this.#events.push({ type: 'keylog', line })
+      },
+    }
+  }
+
+  #requireStarted(): void {
+    if (!this.#isStarted) throw new ApiMisuse('start() comes first')
+  }
+
+  #requireOpen(effect: Effect): void {
+    if (this.#effect !== effect) throw new ApiMisuse(`no ${effect.kind} is open: each effect is answered once, and in turn`)
+  }
+}
+
+function asTlsError(error: unknown, what: string): TlsError {
+  return error instanceof TlsError ? error : new TlsError('INTERNAL_ERROR', what, { cause: error })
+}

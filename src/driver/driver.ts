@@ -1,0 +1,186 @@
+/**
+ * Runs a connection: turns its effects into promises, with a deadline where somebody else's machine answers.
+ * No sockets, no clock of its own: timers are handed in, so a test may run on virtual time.
+ */
+import type { Connection, ConnectionEvent, Step } from '../connection/connection.ts'
+import type { Ask, Answer, Effect, Lookup, Policy, VerifiedPeer } from '../handshake/effects.ts'
+import type { CertifiedKey } from '../x509/certified-key.ts'
+import type { SessionCache } from './session-cache.ts'
+
+/** A monotonic clock in milliseconds, and its timers. */
+export interface Timers {
+  now(): number
+  /** Runs `callback` after `delayMs`, unless the returned function is called before. */
+  schedule(delayMs: number, callback: () => void): () => void
+}
+
+/** Whose decisions the effects ask for. What throws or rejects is refused. */
+export interface Answers {
+  selectPolicy?(ask: Ask<'selectPolicy'>): Policy
+  selectCertificate?(ask: Ask<'selectCertificate'>): CertifiedKey | undefined | Promise<CertifiedKey | undefined>
+  verifyCertificate?(ask: Ask<'verifyCertificate'>): VerifiedPeer | Promise<VerifiedPeer>
+  readonly sessionCache?: SessionCache | undefined
+}
+
+/** Where bytes and events go. */
+export interface Host {
+  /** Bytes for the transport, in order; one call is one flight. */
+  send(chunks: readonly Uint8Array[]): void
+  event(event: ConnectionEvent): void
+  /** An answer is awaited from now on, or no longer: the adapter had better not read meanwhile. */
+  waiting?(isWaiting: boolean): void
+}
+
+export interface DriverOptions {
+  readonly connection: Connection
+  readonly answers: Answers
+  readonly host: Host
+  readonly timers: Timers
+  /** The total budget of a session look-up; past it the handshake is a full one. 50 ms by default. */
+  readonly lookupTimeoutMs?: number
+}
+
+const defaultLookupTimeoutMs = 50
+
+export class Driver {
+  readonly #connection: Connection
+  readonly #answers: Answers
+  readonly #host: Host
+  readonly #timers: Timers
+  readonly #lookupTimeoutMs: number
+  #answering: Effect | undefined
+  #lookupMs: number | undefined
+
+  constructor(options: DriverOptions) {
+    this.#connection = options.connection
+    this.#answers = options.answers
+    this.#host = options.host
+    this.#timers = options.timers
+    this.#lookupTimeoutMs = options.lookupTimeoutMs ?? defaultLookupTimeoutMs
+  }
+
+  /** How long the session look-up took, `undefined` when there was none. */
+  get lookupMs(): number | undefined {
+    return this.#lookupMs
+  }
+
+  start(): void {
+    this.#run(this.#connection.start())
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.#run(this.#connection.receive(bytes))
+  }
+
+  write(data: Uint8Array): void {
+    this.#run(this.#connection.write(data))
+  }
+
+  close(): void {
+    this.#run(this.#connection.close())
+  }
+
+  end(): void {
+    this.#run(this.#connection.end())
+  }
+
+  abort(): void {
+    this.#connection.abort()
+  }
+
+  #run(step: Step): void {
+    if (step.outgoing.length > 0) this.#host.send(step.outgoing)
+    for (const event of step.events) {
+      this.#keepSession(event)
+      this.#host.event(event)
+    }
+    if (step.effect && step.effect !== this.#answering) this.#answer(step.effect)
+  }
+
+  /** A session is kept when its handshake ended well, and forgotten on a fatal alert; nobody waits for either. */
+  #keepSession(event: ConnectionEvent): void {
+    if (event.type === 'sessionEstablished') this.#answers.sessionCache?.save(event.id, event.session)
+    else if (event.type === 'sessionForgotten') this.#answers.sessionCache?.forget(event.id)
+  }
+
+  #answer(effect: Effect): void {
+    this.#answering = effect
+    let answer: Answer<Effect['kind']> | Promise<Answer<Effect['kind']>>
+    try {
+      answer = this.#ask(effect)
+    } catch (error) {
+      this.#settle(() => this.#connection.refuse(effect, error))
+      return
+    }
+    if (!(answer instanceof Promise)) {
+      this.#settle(() => this.#connection.answer(effect, answer))
+      return
+    }
+    this.#host.waiting?.(true)
+    const resume = (step: () => Step) => {
+      this.#host.waiting?.(false)
+      this.#settle(step)
+    }
+    answer.then(
+      value => resume(() => this.#connection.answer(effect, value)),
+      error => resume(() => this.#connection.refuse(effect, error)),
+    )
+  }
+
+  #settle(step: () => Step): void {
+    this.#answering = undefined
+    this.#run(step())
+  }
+
+  /** The one switch from effect to answer. */
+  #ask(effect: Effect): Answer<Effect['kind']> | Promise<Answer<Effect['kind']>> {
+    const { selectPolicy, selectCertificate, verifyCertificate, sessionCache } = this.#answers
+    switch (effect.kind) {
+      case 'selectPolicy':
+        return selectPolicy?.(effect) ?? { policyHash: new Uint8Array(16), resumable: sessionCache !== undefined }
+      case 'lookupSession':
+        return sessionCache ? this.#lookup(sessionCache, effect.sessionId) : { miss: 'miss' }
+      case 'selectCertificate':
+        return selectCertificate?.(effect)
+      case 'decryptPreMaster':
+        return effect.key.decryptRaw(effect.ciphertext)
+      case 'verifyCertificate':
+        if (!verifyCertificate) throw new Error('nobody is there to verify a certificate')
+        return verifyCertificate(effect)
+    }
+  }
+
+  /** A store can only help: whatever it does, the answer is here within the budget. */
+  #lookup(cache: SessionCache, id: Uint8Array): Lookup | Promise<Lookup> {
+    const startedMs = this.#timers.now()
+    const measured = (lookup: Lookup): Lookup => {
+      this.#lookupMs = this.#timers.now() - startedMs
+      return lookup
+    }
+    const deadline = new AbortController()
+    const loaded = cache.load(id, deadline.signal)
+    if (!(loaded instanceof Promise)) return measured(loaded)
+    return new Promise(resolve => {
+      const cancel = this.#timers.schedule(this.#lookupTimeoutMs, () => {
+        deadline.abort()
+        resolve(measured({ miss: 'timeout' }))
+        // An answer that comes too late is nobody's: its secret goes.
+        loaded.then(wipeLookup, () => {})
+      })
+      loaded.then(
+        lookup => {
+          cancel()
+          resolve(measured(lookup))
+        },
+        () => {
+          cancel()
+          resolve(measured({ miss: 'error' }))
+        },
+      )
+    })
+  }
+}
+
+function wipeLookup(lookup: Lookup): void {
+  if ('session' in lookup) lookup.session.masterSecret.wipe()
+}

@@ -1,0 +1,53 @@
+import { TlsError } from '../errors.ts'
+import { changeCipherSpecType } from '../messages/change-cipher-spec.ts'
+import { decodeHandshakeBody, type HandshakeBody, type HandshakeType, handshakeTypeOf, type ReceivedType } from '../messages/handshake.ts'
+import { ask, type Handshake } from './effects.ts'
+import type { Flow } from './flow.ts'
+import { type HandshakeAligned, verifyAligned } from './proofs.ts'
+
+/** A decoded message with its type. */
+export type Received<T extends HandshakeType> = { [K in T]: { readonly type: K; readonly body: HandshakeBody<K> } }[T]
+
+/** Waits for a message of exactly this type; the one gate through which every peer message comes. */
+export function* receive<T extends HandshakeType>(hs: Flow, type: T): Handshake<HandshakeBody<T>> {
+  const { body } = yield* receiveOneOf(hs, [type])
+  return body as HandshakeBody<T>
+}
+
+/** Waits for a message of one of these types. Anything else is unexpected_message (RFC 5246 §7.4). */
+export function* receiveOneOf<T extends HandshakeType>(hs: Flow, expected: readonly T[]): Handshake<Received<T>> {
+  for (;;) {
+    const message = yield* ask({ kind: 'receive', expected })
+    if (message.kind !== 'handshake') throw unexpected('change_cipher_spec', expected)
+    const type = handshakeTypeOf(message.type)
+    if (type === 'hello_request' && hs.config.role === 'client') {
+      // A server may ask at any time; while a handshake runs it is ignored and stays out of the transcript (RFC 5246 §7.4.1.1).
+      decodeHandshakeBody(type, message.body)
+      hs.channel.tolerate('HelloRequest')
+      continue
+    }
+    if (type === undefined || !isOneOf(type, expected)) throw unexpected(type ?? `type ${message.type}`, expected)
+    const body = decodeHandshakeBody(type, message.body)
+    hs.transcript.add(message.raw)
+    return { type, body } as Received<T>
+  }
+}
+
+/** Waits for ChangeCipherSpec and proves that it came between two handshake messages (RFC 5246 §7.1). */
+export function* receiveChangeCipherSpec(hs: Flow): Handshake<HandshakeAligned> {
+  const expected = ['change_cipher_spec'] as const
+  const message = yield* ask({ kind: 'receive', expected })
+  if (message.kind !== 'change_cipher_spec') throw unexpected(handshakeTypeOf(message.type) ?? `type ${message.type}`, expected)
+  if (message.value.type !== changeCipherSpecType) {
+    throw new TlsError('BAD_CHANGE_CIPHER_SPEC', `ChangeCipherSpec.type is ${message.value.type}, wanted 1`)
+  }
+  return verifyAligned(hs.channel.isAligned)
+}
+
+function isOneOf<T extends ReceivedType>(type: ReceivedType, expected: readonly T[]): type is T {
+  return (expected as readonly ReceivedType[]).includes(type)
+}
+
+function unexpected(came: string, expected: readonly ReceivedType[]): TlsError {
+  return new TlsError('UNEXPECTED_MESSAGE', `${came} came, wanted ${expected.join(' or ')}`)
+}

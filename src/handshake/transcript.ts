@@ -1,0 +1,33 @@
+import { concatBytes } from '../bytes.ts'
+import type { CryptoProvider, Hash } from '../crypto/provider.ts'
+
+/**
+ * All handshake messages so far, as they were sent and received, headers included (RFC 5246 §7.4.9). The hash
+ * is that of the suite, which nobody knows before ServerHello: until then the messages are kept.
+ */
+export class Transcript {
+  readonly #provider: CryptoProvider
+  #waiting: Uint8Array[] = []
+  #hash: Hash | undefined
+
+  constructor(provider: CryptoProvider) {
+    this.#provider = provider
+  }
+
+  add(message: Uint8Array): void {
+    if (this.#hash) this.#hash.update(message)
+    else this.#waiting.push(message)
+  }
+
+  /** Fixes the hash, once the suite is known. */
+  start(algorithm: 'sha256' | 'sha384'): void {
+    this.#hash = this.#provider.hash(algorithm).update(concatBytes(...this.#waiting))
+    this.#waiting = []
+  }
+
+  /** Hash(handshake_messages) up to here; the transcript goes on. */
+  digest(): Uint8Array {
+    if (!this.#hash) throw new Error('the transcript has no hash before its suite is known')
+    return this.#hash.clone().digest()
+  }
+}

@@ -1,0 +1,294 @@
+import type { Socket } from 'node:net'
+import { performance } from 'node:perf_hooks'
+import { Duplex } from 'node:stream'
+import { Connection, type ConnectionEvent } from '../connection/connection.ts'
+import { type CipherSuiteName, cipherSuite } from '../crypto/cipher-suites.ts'
+import { type Answers, Driver, type Timers } from '../driver/driver.ts'
+import type { AlertDescription, PeerAlert, TlsError } from '../errors.ts'
+import type { ClientConfig, ServerConfig } from '../handshake/config.ts'
+import type { ResumptionResult } from '../handshake/effects.ts'
+import type { Established } from '../handshake/flow.ts'
+import { encodeClientSession } from '../session/client-session.ts'
+import { maxPeerCertificateBytes } from '../session/session-record.ts'
+
+/** How a handshake went, for logs and for people. Bytes are those on the wire until its end. */
+export interface HandshakeReport {
+  readonly protocol: 'TLSv1.2'
+  readonly cipher: CipherSuiteName
+  readonly resumed: boolean
+  readonly reason: ResumptionResult
+  readonly serverName: string | undefined
+  /** The cluster node that holds the session, where there is one. */
+  readonly owner: string | undefined
+  /** How long the session's look-up took; `undefined` when none was made. */
+  readonly lookupMs: number | undefined
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** From the first byte of the handshake to its last. */
+  readonly ms: number
+}
+
+/** What `createServer` and `connect` make a socket of. */
+export interface TLSSocketSetup {
+  readonly config: ClientConfig | ServerConfig
+  readonly answers: Answers
+  readonly lookupTimeoutMs?: number | undefined
+  /** Milliseconds until a handshake that does not end is given up. */
+  readonly handshakeTimeoutMs: number
+}
+
+/** How long a connection that failed goes on reading, so that its alert is not lost to a TCP reset. */
+const lingerMs = 1000
+
+/**
+ * TLS over a net.Socket, as a Duplex: write plaintext, read plaintext. Ends cleanly only with close_notify
+ * on both sides; a transport that ends without one is an 'error' with code TRUNCATED (RFC 5246 §7.2.1).
+ */
+export class TLSSocket extends Duplex {
+  readonly encrypted = true
+  /** Client: whether the server's certificate was verified. */
+  authorized = false
+  /** Why not, where rejectUnauthorized was off. */
+  authorizationError: TlsError | undefined
+  readonly #transport: Socket
+  readonly #connection: Connection
+  readonly #driver: Driver
+  readonly #setup: TLSSocketSetup
+  readonly #handshakeTimer: NodeJS.Timeout
+  #startedMs: number | undefined
+  #report: HandshakeReport | undefined
+  #session: Buffer | undefined
+  #isWaiting = false
+  #isFull = false
+  /** What waits for the handshake's end, and what waits for the transport to drain. */
+  #whenOpen: (() => void)[] = []
+  #whenDrained: (() => void)[] = []
+
+  constructor(transport: Socket, setup: TLSSocketSetup) {
+    super({ allowHalfOpen: false })
+    this.#transport = transport
+    this.#setup = setup
+    this.#connection = new Connection(setup.config)
+    this.#driver = new Driver({
+      connection: this.#connection,
+      answers: setup.answers,
+      host: {
+        send: chunks => this.#send(chunks),
+        event: event => this.#receiveEvent(event),
+        waiting: isWaiting => {
+          this.#isWaiting = isWaiting
+          this.#regulate()
+        },
+      },
+      timers: nodeTimers,
+      ...(setup.lookupTimeoutMs === undefined ? {} : { lookupTimeoutMs: setup.lookupTimeoutMs }),
+    })
+    this.#handshakeTimer = setTimeout(() => this.#giveUp(), setup.handshakeTimeoutMs)
+    this.#attach()
+  }
+
+  /** How the handshake went; `undefined` until it has ended. */
+  get handshake(): HandshakeReport | undefined {
+    return this.#report
+  }
+
+  getProtocol(): 'TLSv1.2' | null {
+    return this.#report ? 'TLSv1.2' : null
+  }
+
+  /** The suite, in OpenSSL's and in the RFC's name. */
+  getCipher(): { name: string; standardName: string; version: string } | undefined {
+    if (!this.#report) return undefined
+    return { name: cipherSuite(this.#report.cipher).opensslName, standardName: this.#report.cipher, version: 'TLSv1.2' }
+  }
+
+  isSessionReused(): boolean {
+    return this.#report?.resumed ?? false
+  }
+
+  /** Client: the session as bytes for the next `connect({ session })`. They hold a master secret. */
+  getSession(): Buffer | undefined {
+    return this.#session
+  }
+
+  get servername(): string | false {
+    return this.#report?.serverName ?? false
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#transport.remoteAddress
+  }
+
+  get remotePort(): number | undefined {
+    return this.#transport.remotePort
+  }
+
+  get localPort(): number | undefined {
+    return this.#transport.localPort
+  }
+
+  /** Begins the handshake. `createServer` and `connect` do it, once the transport is there. */
+  start(): void {
+    if (this.#setup.config.role === 'client') this.#startedMs = performance.now()
+    this.#driver.start()
+  }
+
+  override _read(): void {
+    this.#isFull = false
+    this.#regulate()
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#afterHandshake(() => {
+      if (!this.#connection.isWritable) return done(new Error('write after the TLS connection was closed'))
+      this.#driver.write(chunk)
+      if (this.#transport.writableNeedDrain) this.#whenDrained.push(done)
+      else done()
+    })
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#afterHandshake(() => {
+      this.#driver.close()
+      if (this.#transport.writable) this.#transport.end(() => done())
+      else done()
+    })
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.#handshakeTimer)
+    this.#driver.abort()
+    if (this.#connection.state === 'failed' && error) linger(this.#transport)
+    else this.#transport.destroy()
+    for (const waiting of this.#whenDrained.splice(0)) waiting()
+    done(error)
+  }
+
+  #attach(): void {
+    const transport = this.#transport
+    transport.on('data', chunk => {
+      this.#startedMs ??= performance.now()
+      this.#driver.receive(chunk)
+    })
+    transport.on('end', () => this.#receiveEnd())
+    transport.on('close', () => {
+      this.#receiveEnd()
+      if (!this.readableEnded || !this.writableFinished) this.destroy()
+    })
+    transport.on('error', error => this.destroy(error))
+    transport.on('drain', () => {
+      for (const waiting of this.#whenDrained.splice(0)) waiting()
+    })
+  }
+
+  #send(chunks: readonly Uint8Array[]): void {
+    if (!this.#transport.writable) return
+    this.#transport.cork()
+    for (const chunk of chunks) this.#transport.write(chunk)
+    this.#transport.uncork()
+  }
+
+  #receiveEvent(event: ConnectionEvent): void {
+    switch (event.type) {
+      case 'established':
+        return this.#receiveEstablished(event.established)
+      case 'data':
+        this.#isFull = !this.push(event.bytes)
+        return this.#regulate()
+      case 'peerClosed':
+        this.push(null)
+        return
+      case 'keylog':
+        this.emit('keylog', Buffer.from(`${event.line}\n`))
+        return
+      case 'failed':
+        this.destroy(asNodeError(event.error))
+        return
+      case 'sessionEstablished':
+      case 'sessionForgotten':
+      case 'warning':
+        return
+    }
+  }
+
+  #receiveEstablished(established: Established): void {
+    clearTimeout(this.#handshakeTimer)
+    this.#report = this.#reportOf(established)
+    this.authorized = established.verified
+    this.#keepSession(established)
+    this.emit('secure')
+    if (this.#setup.config.role === 'client') {
+      this.emit('secureConnect')
+      if (this.#session) this.emit('session', this.#session)
+    }
+    for (const waiting of this.#whenOpen.splice(0)) waiting()
+  }
+
+  #keepSession({ sessionId, session, verified }: Established): void {
+    const isKept = this.#setup.config.role === 'client' && sessionId.length > 0
+    if (!isKept || session.peerCertificate.length > maxPeerCertificateBytes) return
+    this.#session = Buffer.from(encodeClientSession({ sessionId, session, verified }))
+  }
+
+  #reportOf(established: Established): HandshakeReport {
+    const { sessionId } = established
+    return {
+      protocol: 'TLSv1.2',
+      cipher: established.suite,
+      resumed: established.resumed,
+      reason: established.resumption,
+      serverName: established.serverName,
+      owner: sessionId.length > 0 ? this.#setup.answers.sessionCache?.ownerOf?.(sessionId) : undefined,
+      lookupMs: this.#driver.lookupMs,
+      bytesIn: this.#transport.bytesRead,
+      bytesOut: this.#transport.bytesWritten,
+      ms: performance.now() - (this.#startedMs ?? performance.now()),
+    }
+  }
+
+  /** Reads on only while somebody wants the data and no answer is awaited. */
+  #regulate(): void {
+    if (this.#isFull || this.#isWaiting) this.#transport.pause()
+    else this.#transport.resume()
+  }
+
+  #receiveEnd(): void {
+    if (this.destroyed) return
+    this.#driver.end()
+    if (!this.readableEnded && !this.destroyed) this.push(null)
+  }
+
+  #afterHandshake(action: () => void): void {
+    if (this.#connection.state === 'handshaking') this.#whenOpen.push(action)
+    else action()
+  }
+
+  #giveUp(): void {
+    const error = new Error(`the TLS handshake did not end within ${this.#setup.handshakeTimeoutMs} ms`)
+    this.destroy(Object.assign(error, { code: 'ERR_TLS_HANDSHAKE_TIMEOUT' }))
+  }
+}
+
+const nodeTimers: Timers = {
+  now: () => performance.now(),
+  schedule: (delayMs, callback) => {
+    const timer = setTimeout(callback, delayMs)
+    return () => clearTimeout(timer)
+  },
+}
+
+/** Ends the transport but goes on reading for a while: unread bytes would turn the end into a reset, and the alert would be lost. */
+function linger(transport: Socket): void {
+  transport.removeAllListeners('data')
+  transport.resume()
+  transport.end()
+  const timer = setTimeout(() => transport.destroy(), lingerMs)
+  transport.once('close', () => clearTimeout(timer))
+}
+
+/** Node's people look for `code`: ours for a fault found here, ERR_SSL_ALERT_... for one the peer told us. */
+function asNodeError(error: TlsError | PeerAlert): Error {
+  if ('code' in error) return error
+  const description: AlertDescription | number = error.description
+  return Object.assign(error, { code: `ERR_SSL_ALERT_${String(description).toUpperCase()}` })
+}

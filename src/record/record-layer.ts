@@ -1,0 +1,134 @@
+import { TlsError } from '../errors.ts'
+import { tls12 } from '../messages/protocol-version.ts'
+import { ByteQueue } from './byte-queue.ts'
+import { ContentType, contentTypeOf, maxCiphertextBytes, maxPlaintextBytes } from './content-type.ts'
+import type { Protection } from './protection.ts'
+
+const headerBytes = 5
+const majorVersion = tls12 >> 8
+
+/** One record after unprotection: TLSPlaintext (RFC 5246 §6.2.1). */
+export interface TLSPlaintext {
+  readonly type: ContentType
+  readonly fragment: Uint8Array
+}
+
+/**
+ * The record protocol (RFC 5246 §6): bytes to records and back under the current read and write states. It
+ * decrypts only when asked for the next record, so a ChangeCipherSpec changes the state before the record
+ * after it is looked at, whatever came in one TCP segment.
+ */
+export class RecordLayer {
+  readonly #incoming = new ByteQueue()
+  readonly #maxEmptyFragments: number
+  #readState: Protection | undefined
+  #writeState: Protection | undefined
+  #versionIsFixed = false
+  #emptyFragments = 0
+
+  /** @param maxEmptyFragments longest run of empty application data that is borne */
+  constructor(maxEmptyFragments: number) {
+    this.#maxEmptyFragments = maxEmptyFragments
+  }
+
+  /** Bytes that came and were not looked at yet. */
+  get bufferedBytes(): number {
+    return this.#incoming.length
+  }
+
+  append(bytes: Uint8Array): void {
+    this.#incoming.append(bytes)
+  }
+
+  /** From ServerHello on every record must say TLS 1.2; before, any 3.x is borne (RFC 5246 §E.1). */
+  fixVersion(): void {
+    this.#versionIsFixed = true
+  }
+
+  changeReadState(state: Protection): void {
+    this.#readState = state
+  }
+
+  changeWriteState(state: Protection): void {
+    this.#writeState = state
+  }
+
+  /** The next record, `undefined` when not all of it has come. Throws TlsError; a header is judged before its body. */
+  next(): TLSPlaintext | undefined {
+    if (this.#incoming.length < headerBytes) {
+      if (this.#incoming.length > 0) this.#readType()
+      return undefined
+    }
+    const type = this.#readType()
+    this.#checkVersion(this.#incoming.uintAt(1, 2))
+    const length = this.#incoming.uintAt(3, 2)
+    const limit = this.#readState ? maxCiphertextBytes : maxPlaintextBytes
+    if (length > limit) {
+      throw new TlsError('RECORD_OVERFLOW', `a record announces ${length} bytes, at most ${limit} are allowed`)
+    }
+    if (this.#incoming.length < headerBytes + length) return undefined
+    const record = this.#incoming.take(headerBytes + length).subarray(headerBytes)
+    const fragment = this.#readState ? this.#readState.unprotect(ContentType[type], record) : record
+    this.#checkEmpty(type, fragment)
+    return { type, fragment }
+  }
+
+  /** Cuts bytes into fragments and protects them; each result is a whole record. No bytes give one empty record. */
+  protect(type: ContentType, bytes: Uint8Array): Uint8Array[] {
+    const records: Uint8Array[] = []
+    let offset = 0
+    do {
+      const fragment = bytes.subarray(offset, offset + maxPlaintextBytes)
+      records.push(this.#protectFragment(type, fragment))
+      offset += maxPlaintextBytes
+    } while (offset < bytes.length)
+    return records
+  }
+
+  /** Drops both states and whatever is buffered. */
+  clear(): void {
+    this.#incoming.clear()
+    this.#readState = undefined
+    this.#writeState = undefined
+  }
+
+  #protectFragment(type: ContentType, fragment: Uint8Array): Uint8Array {
+    const body = this.#writeState ? this.#writeState.protect(ContentType[type], fragment) : fragment
+    const record = new Uint8Array(headerBytes + body.length)
+    record[0] = ContentType[type]
+    record[1] = tls12 >> 8
+    record[2] = tls12 & 0xff
+    record[3] = body.length >> 8
+    record[4] = body.length & 0xff
+    record.set(body, headerBytes)
+    return record
+  }
+
+  /** Judged on the first byte, so that a peer that speaks another protocol is told at once. */
+  #readType(): ContentType {
+    const number = this.#incoming.at(0)
+    const type = contentTypeOf(number)
+    if (!type) throw new TlsError('UNKNOWN_RECORD_TYPE', `a record of type ${number}, wanted 20 to 23: not a TLS record`)
+    return type
+  }
+
+  #checkVersion(version: number): void {
+    const isFine = this.#versionIsFixed ? version === tls12 : version >> 8 === majorVersion
+    if (!isFine) {
+      throw new TlsError('WRONG_VERSION_NUMBER', `a record of version 0x${version.toString(16).padStart(4, '0')}, wanted 0x0303`)
+    }
+  }
+
+  /** Only application data may be empty (RFC 5246 §6.2.1), and not for ever. */
+  #checkEmpty(type: ContentType, fragment: Uint8Array): void {
+    if (fragment.length > 0) {
+      this.#emptyFragments = 0
+      return
+    }
+    if (type !== 'application_data') throw new TlsError('EMPTY_FRAGMENT', `an empty ${type} record`)
+    this.#emptyFragments++
+    if (this.#emptyFragments > this.#maxEmptyFragments) {
+      throw new TlsError('TOO_MANY_EMPTY_FRAGMENTS', `more than ${this.#maxEmptyFragments} empty records in a row`)
+    }
+  }
+}
