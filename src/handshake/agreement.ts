@@ -1,9 +1,9 @@
 import { type CipherSuiteName, cipherSuite } from '../crypto/cipher-suites.ts'
-import { deriveExtendedMasterSecret, deriveMasterSecret } from '../crypto/key-schedule.ts'
+import { deriveExtendedMasterSecret, deriveMasterSecret, type Randoms } from '../crypto/key-schedule.ts'
 import { tls12 } from '../messages/protocol-version.ts'
 import type { Secret } from '../secret.ts'
 import type { Session } from '../session/session.ts'
-import type { Flow, Randoms } from './flow.ts'
+import type { Flow } from './flow.ts'
 
 /** What the two hellos settled. */
 export interface Agreed {

@@ -1,6 +1,6 @@
 import { toHex } from '../bytes.ts'
 import { type CipherSuite, type CipherSuiteName, cipherSuite } from '../crypto/cipher-suites.ts'
-import { deriveKeyBlock, type KeyBlock, wipeKeyBlock } from '../crypto/key-schedule.ts'
+import { deriveKeyBlock, type KeyBlock, type Randoms, wipeKeyBlock } from '../crypto/key-schedule.ts'
 import { changeCipherSpec, changeCipherSpecType } from '../messages/change-cipher-spec.ts'
 import { encodeHandshake, type HandshakeBody, type HandshakeType } from '../messages/handshake.ts'
 import { createProtection, type Protection } from '../record/protection.ts'
@@ -11,12 +11,6 @@ import { type ClientConfig, defaultSessionLifetimeSeconds, type ServerConfig } f
 import type { ResumptionResult } from './effects.ts'
 import type { HandshakeAligned, PeerFinished } from './proofs.ts'
 import { Transcript } from './transcript.ts'
-
-/** The two randoms of a handshake, 32 bytes each. */
-export interface Randoms {
-  readonly clientRandom: Uint8Array
-  readonly serverRandom: Uint8Array
-}
 
 /** What the connection lends a handshake: its records. Every one of these returns at once. */
 export interface RecordChannel {

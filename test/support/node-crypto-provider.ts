@@ -1,0 +1,96 @@
+import {
+  type CipherGCMTypes,
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  hkdfSync,
+  type Hash as NodeHash,
+} from 'node:crypto'
+import { cipherSuiteNames } from '../../src/crypto/cipher-suites.ts'
+import type { Aead, Cbc, CryptoProvider, Hash, HashAlgorithm } from '../../src/crypto/provider.ts'
+
+/** A second provider, over node:crypto, so that no test rests on one implementation of the primitives. */
+export const nodeCryptoProvider: CryptoProvider = {
+  name: 'node:crypto (test)',
+  cipherSuites: cipherSuiteNames,
+  hash: algorithm => runningHash(createHash(algorithm)),
+  hmac: keyedHmac,
+  aesGcm,
+  aesCbc,
+  hkdfSha256: (secret, salt, info, length) => new Uint8Array(hkdfSync('sha256', secret, salt, info, length)),
+  rsa: { encryptPkcs1: notHere, verifyPkcs1: notHere },
+}
+
+function notHere(): never {
+  throw new Error('not in this test provider')
+}
+
+function runningHash(state: NodeHash): Hash {
+  const running: Hash = {
+    update(bytes) {
+      state.update(bytes)
+      return running
+    },
+    digest: () => Uint8Array.from(state.digest()),
+    clone: () => runningHash(state.copy()),
+  }
+  return running
+}
+
+/** HMAC written out (RFC 2104 §2), since the one of node:crypto cannot be copied. */
+function keyedHmac(algorithm: HashAlgorithm, key: Uint8Array): Hash {
+  const blockLength = algorithm === 'sha384' || algorithm === 'sha512' ? 128 : 64
+  const block = new Uint8Array(blockLength)
+  block.set(key.length > blockLength ? createHash(algorithm).update(key).digest() : key)
+  const inner = createHash(algorithm).update(block.map(byte => byte ^ 0x36))
+  const outer = createHash(algorithm).update(block.map(byte => byte ^ 0x5c))
+  return runningHmac(inner, outer)
+}
+
+function runningHmac(inner: NodeHash, outer: NodeHash): Hash {
+  const running: Hash = {
+    update(bytes) {
+      inner.update(bytes)
+      return running
+    },
+    digest: () => Uint8Array.from(outer.copy().update(inner.digest()).digest()),
+    clone: () => runningHmac(inner.copy(), outer),
+  }
+  return running
+}
+
+function aesGcm(key: Uint8Array): Aead {
+  const algorithm: CipherGCMTypes = key.length === 16 ? 'aes-128-gcm' : 'aes-256-gcm'
+  return {
+    seal(nonce, additionalData, plaintext) {
+      const cipher = createCipheriv(algorithm, key, nonce).setAAD(additionalData)
+      return Uint8Array.from(Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]))
+    },
+    open(nonce, additionalData, sealed) {
+      if (sealed.length < 16) return undefined
+      const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength: 16 })
+      decipher.setAAD(additionalData).setAuthTag(sealed.subarray(sealed.length - 16))
+      const plaintext = decipher.update(sealed.subarray(0, sealed.length - 16))
+      try {
+        decipher.final()
+      } catch {
+        return undefined
+      }
+      return Uint8Array.from(plaintext)
+    },
+  }
+}
+
+function aesCbc(key: Uint8Array): Cbc {
+  const algorithm = `aes-${key.length * 8}-cbc`
+  return {
+    encrypt(iv, blocks) {
+      const cipher = createCipheriv(algorithm, key, iv).setAutoPadding(false)
+      return Uint8Array.from(Buffer.concat([cipher.update(blocks), cipher.final()]))
+    },
+    decrypt(iv, blocks) {
+      const decipher = createDecipheriv(algorithm, key, iv).setAutoPadding(false)
+      return Uint8Array.from(Buffer.concat([decipher.update(blocks), decipher.final()]))
+    },
+  }
+}
