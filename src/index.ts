@@ -1,10 +1,23 @@
 /** The core of ringtls: TLS 1.2 without I/O (RFC 5246). For sockets see `ringtls/node`. */
 export { Connection, type ConnectionEvent, type ConnectionState, type Step } from './connection/connection.ts'
-export { type CipherSuiteName, cipherSuiteNames, cipherSuites, findCipherSuite } from './crypto/cipher-suites.ts'
+export {
+  type CipherSuiteName,
+  cipherSuiteNames,
+  cipherSuites,
+  findCipherSuite,
+} from './crypto/cipher-suites.ts'
 export type { CryptoProvider, PrivateKey, RandomBytes, RsaPublicKey } from './crypto/provider.ts'
 export { AlertDescription, ApiMisuse, type FaultCode, faults, PeerAlert, TlsError } from './errors.ts'
 export type { ClientConfig, Limits, ServerConfig } from './handshake/config.ts'
-export type { Answer, Effect, Lookup, MissReason, Policy, ResumptionResult, VerifiedPeer } from './handshake/effects.ts'
+export type {
+  Answer,
+  Effect,
+  Lookup,
+  MissReason,
+  Policy,
+  ResumptionResult,
+  VerifiedPeer,
+} from './handshake/effects.ts'
 export type { Established } from './handshake/flow.ts'
 export { Secret } from './secret.ts'
 export { type ClientSession, decodeClientSession, encodeClientSession } from './session/client-session.ts'

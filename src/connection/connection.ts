@@ -2,14 +2,20 @@
  * A TLS connection without I/O: bytes in, a Step out. Nothing here waits, reads a clock or draws randomness
  * that was not handed in, so a recorded flow replays byte for byte.
  */
-import { ApiMisuse, type AlertDescription, PeerAlert, TlsError } from '../errors.ts'
+import { type AlertDescription, ApiMisuse, PeerAlert, TlsError } from '../errors.ts'
 import { clientHandshake } from '../handshake/client.ts'
 import { type ClientConfig, defaultLimits, type Limits, type ServerConfig } from '../handshake/config.ts'
 import type { Answer, Effect, Handshake, QuestionKind, Request } from '../handshake/effects.ts'
 import { type Established, Flow, type RecordChannel } from '../handshake/flow.ts'
 import { serverHandshake } from '../handshake/server.ts'
 import { alert } from '../messages/alert.ts'
-import { decodeHandshakeBody, type HandshakeFrame, handshakeTypeOf, type ReceivedMessage } from '../messages/handshake.ts'
+import {
+  decodeHandshakeBody,
+  type HandshakeFrame,
+  handshakeTypeOf,
+  type ReceivedMessage,
+  type ReceivedType,
+} from '../messages/handshake.ts'
 import type { ContentType } from '../record/content-type.ts'
 import { RecordLayer } from '../record/record-layer.ts'
 import type { Session } from '../session/session.ts'
@@ -18,8 +24,18 @@ import { type IncomingAlert, MessageReader } from './message-reader.ts'
 
 export type ConnectionState = 'handshaking' | 'open' | 'closing' | 'closed' | 'failed'
 
+/** One message of a handshake, in the order in which this side sent and read them (RFC 5246 §7.3). */
+export interface HandshakeMessage {
+  readonly sender: 'client' | 'server'
+  readonly type: ReceivedType
+}
+
 export type ConnectionEvent =
-  | { readonly type: 'established'; readonly established: Established }
+  | {
+      readonly type: 'established'
+      readonly established: Established
+      readonly messages: readonly HandshakeMessage[]
+    }
   /** A full handshake made a session; on a server it may be stored now. The connection wipes its master secret at its end: copy what you keep. */
   | { readonly type: 'sessionEstablished'; readonly id: Uint8Array; readonly session: Session }
   /** A fatal alert made the session unusable (RFC 5246 §7.2.2). */
@@ -51,6 +67,7 @@ export class Connection {
   #isStarted = false
   #isPeerClosed = false
   #tolerated = 0
+  readonly #handshakeMessages: HandshakeMessage[] = []
   #boundSessionId: Uint8Array | undefined
   #session: Session | undefined
   #outgoing: Uint8Array[] = []
@@ -63,7 +80,9 @@ export class Connection {
     this.#messages = new MessageReader(this.#records, this.#limits.maxHandshakeMessageBytes)
     const channel = this.#channel(config)
     this.#handshake =
-      config.role === 'server' ? serverHandshake(new Flow(config, channel)) : clientHandshake(new Flow(config, channel))
+      config.role === 'server'
+        ? serverHandshake(new Flow(config, channel))
+        : clientHandshake(new Flow(config, channel))
   }
 
   get state(): ConnectionState {
@@ -89,7 +108,10 @@ export class Connection {
       if (this.#isOver || this.#isPeerClosed) return
       this.#records.append(bytes)
       if (this.#effect && this.#records.bufferedBytes > this.#limits.maxBufferedBytes) {
-        throw new TlsError('EXCESSIVE_MESSAGE_SIZE', `more than ${this.#limits.maxBufferedBytes} bytes came while ${this.#effect.kind} was open`)
+        throw new TlsError(
+          'EXCESSIVE_MESSAGE_SIZE',
+          `more than ${this.#limits.maxBufferedBytes} bytes came while ${this.#effect.kind} was open`,
+        )
       }
     })
   }
@@ -110,14 +132,16 @@ export class Connection {
     this.#requireOpen(effect)
     return this.#step(() => {
       if (effect.kind === 'lookupSession') this.#resume({ miss: 'error' } satisfies Answer<'lookupSession'>)
-      else if (effect.kind === 'decryptPreMaster') this.#resume(undefined satisfies Answer<'decryptPreMaster'>)
+      else if (effect.kind === 'decryptPreMaster')
+        this.#resume(undefined satisfies Answer<'decryptPreMaster'>)
       else this.#throwInto(asTlsError(reason, `${effect.kind} failed`))
     })
   }
 
   /** Sends application data; only while `isWritable`. */
   write(data: Uint8Array): Step {
-    if (!this.isWritable) throw new ApiMisuse(`write() in state ${this.#state}: data can be sent only while open`)
+    if (!this.isWritable)
+      throw new ApiMisuse(`write() in state ${this.#state}: data can be sent only while open`)
     return this.#step(() => {
       if (data.length > 0) this.#send('application_data', data)
     })
@@ -128,7 +152,8 @@ export class Connection {
     this.#requireStarted()
     return this.#step(() => {
       if (this.#isOver || this.#state === 'closing') return
-      if (this.#state === 'handshaking') return this.#abandon(new TlsError('ABORTED', 'closed before the handshake ended'))
+      if (this.#state === 'handshaking')
+        return this.#abandon(new TlsError('ABORTED', 'closed before the handshake ended'))
       this.#sendAlert('warning', 'close_notify')
       this.#state = this.#isPeerClosed ? 'closed' : 'closing'
       if (this.#state === 'closed') this.#wipe()
@@ -148,7 +173,10 @@ export class Connection {
         this.#wipe()
         return
       }
-      const when = this.#state === 'handshaking' ? 'during the handshake' : 'without close_notify: the data may be cut short'
+      const when =
+        this.#state === 'handshaking'
+          ? 'during the handshake'
+          : 'without close_notify: the data may be cut short'
       this.#abandon(new TlsError('TRUNCATED', `the transport ended ${when}`))
     })
   }
@@ -177,7 +205,11 @@ export class Connection {
       if (error instanceof ApiMisuse) throw error
       this.#fail(asTlsError(error, 'a fault of our own'))
     }
-    const step = { outgoing: this.#outgoing, events: this.#events, effect: this.#isOver ? undefined : this.#effect }
+    const step = {
+      outgoing: this.#outgoing,
+      events: this.#events,
+      effect: this.#isOver ? undefined : this.#effect,
+    }
     this.#outgoing = []
     this.#events = []
     return step
@@ -190,9 +222,21 @@ export class Connection {
       if (!incoming) return
       if (incoming.kind === 'alert') this.#receiveAlert(incoming)
       else if (incoming.kind === 'application_data') this.#receiveData(incoming.bytes)
-      else if (this.#request) this.#resume(incoming)
+      else if (this.#request) this.#receiveHandshakeMessage(incoming)
       else this.#receiveAfterHandshake(incoming)
     }
+  }
+
+  #receiveHandshakeMessage(message: ReceivedMessage): void {
+    const type = message.kind === 'handshake' ? handshakeTypeOf(message.type) : message.kind
+    if (type) this.#handshakeMessages.push({ sender: this.#role === 'client' ? 'server' : 'client', type })
+    this.#resume(message)
+  }
+
+  #sendHandshakeMessage(contentType: 'handshake' | 'change_cipher_spec', bytes: Uint8Array): void {
+    const type = contentType === 'handshake' ? handshakeTypeOf(bytes[0]!) : contentType
+    if (type) this.#handshakeMessages.push({ sender: this.#role, type })
+    this.#send(contentType, bytes)
   }
 
   /** Lets the handshake run to its next question, or to its end. */
@@ -214,11 +258,15 @@ export class Connection {
     const established = result.value
     this.#state = 'open'
     this.#session = established.session
-    this.#events.push({ type: 'established', established })
+    this.#events.push({ type: 'established', established, messages: this.#handshakeMessages })
     if (established.sessionId.length === 0) return
     this.#boundSessionId = established.sessionId
     if (!established.resumed) {
-      this.#events.push({ type: 'sessionEstablished', id: established.sessionId, session: established.session })
+      this.#events.push({
+        type: 'sessionEstablished',
+        id: established.sessionId,
+        session: established.session,
+      })
     }
   }
 
@@ -258,7 +306,8 @@ export class Connection {
   #receiveAfterHandshake(message: ReceivedMessage): void {
     const wanted = this.#role === 'server' ? 'client_hello' : 'hello_request'
     const type = message.kind === 'handshake' ? handshakeTypeOf(message.type) : message.kind
-    if (type !== wanted) throw new TlsError('UNEXPECTED_MESSAGE', `${type ?? 'an unknown message'} came after the handshake`)
+    if (type !== wanted)
+      throw new TlsError('UNEXPECTED_MESSAGE', `${type ?? 'an unknown message'} came after the handshake`)
     decodeHandshakeBody(wanted, (message as HandshakeFrame).body)
     this.#tolerate(wanted)
     if (this.#state === 'open') this.#sendAlert('warning', 'no_renegotiation')
@@ -267,7 +316,10 @@ export class Connection {
   #tolerate(what: string): void {
     this.#tolerated++
     if (this.#tolerated > this.#limits.maxTolerated) {
-      throw new TlsError('TOO_MANY_WARNING_ALERTS', `${what} is number ${this.#tolerated} of what is borne ${this.#limits.maxTolerated} times`)
+      throw new TlsError(
+        'TOO_MANY_WARNING_ALERTS',
+        `${what} is number ${this.#tolerated} of what is borne ${this.#limits.maxTolerated} times`,
+      )
     }
   }
 
@@ -317,7 +369,7 @@ export class Connection {
     const records = this.#records
     const messages = this.#messages
     return {
-      send: (type, bytes) => this.#send(type, bytes),
+      send: (type, bytes) => this.#sendHandshakeMessage(type, bytes),
       fixVersion: () => records.fixVersion(),
       changeReadState: state => records.changeReadState(state),
       changeWriteState: state => records.changeWriteState(state),
@@ -339,7 +391,8 @@ export class Connection {
   }
 
   #requireOpen(effect: Effect): void {
-    if (this.#effect !== effect) throw new ApiMisuse(`no ${effect.kind} is open: each effect is answered once, and in turn`)
+    if (this.#effect !== effect)
+      throw new ApiMisuse(`no ${effect.kind} is open: each effect is answered once, and in turn`)
   }
 }
 

@@ -57,7 +57,10 @@ export class MessageReader {
           break
         case 'change_cipher_spec':
           // Alignment is the gate's to check: it knows whether this one was due at all.
-          return { kind: 'change_cipher_spec', value: decode(changeCipherSpec, record.fragment, 'ChangeCipherSpec') }
+          return {
+            kind: 'change_cipher_spec',
+            value: decode(changeCipherSpec, record.fragment, 'ChangeCipherSpec'),
+          }
         case 'application_data':
           if (!this.#joiner.isAligned) throw between(record.type, 'a handshake message')
           return { kind: 'application_data', bytes: record.fragment }
@@ -73,7 +76,8 @@ export class MessageReader {
   #nextAlert(): IncomingAlert | undefined {
     if (this.#alerts.length < alertBytes) return undefined
     const { level, description } = decode(alert, this.#alerts.take(alertBytes), 'Alert')
-    if (typeof level === 'number') throw new TlsError('UNKNOWN_ALERT_LEVEL', `Alert.level is ${level}, wanted 1 or 2`)
+    if (typeof level === 'number')
+      throw new TlsError('UNKNOWN_ALERT_LEVEL', `Alert.level is ${level}, wanted 1 or 2`)
     return { kind: 'alert', level, description }
   }
 }

@@ -3,7 +3,7 @@
  * No sockets, no clock of its own: timers are handed in, so a test may run on virtual time.
  */
 import type { Connection, ConnectionEvent, Step } from '../connection/connection.ts'
-import type { Ask, Answer, Effect, Lookup, Policy, VerifiedPeer } from '../handshake/effects.ts'
+import type { Answer, Ask, Effect, Lookup, Policy, VerifiedPeer } from '../handshake/effects.ts'
 import type { CertifiedKey } from '../x509/certified-key.ts'
 import type { SessionCache } from './session-cache.ts'
 
@@ -17,7 +17,9 @@ export interface Timers {
 /** Whose decisions the effects ask for. What throws or rejects is refused. */
 export interface Answers {
   selectPolicy?(ask: Ask<'selectPolicy'>): Policy
-  selectCertificate?(ask: Ask<'selectCertificate'>): CertifiedKey | undefined | Promise<CertifiedKey | undefined>
+  selectCertificate?(
+    ask: Ask<'selectCertificate'>,
+  ): CertifiedKey | undefined | Promise<CertifiedKey | undefined>
   verifyCertificate?(ask: Ask<'verifyCertificate'>): VerifiedPeer | Promise<VerifiedPeer>
   readonly sessionCache?: SessionCache | undefined
 }
@@ -42,6 +44,7 @@ export interface DriverOptions {
 
 const defaultLookupTimeoutMs = 50
 
+/** One connection under way: what the adapter feeds, and whose answers it awaits. */
 export class Driver {
   readonly #connection: Connection
   readonly #answers: Answers
@@ -137,7 +140,9 @@ export class Driver {
     const { selectPolicy, selectCertificate, verifyCertificate, sessionCache } = this.#answers
     switch (effect.kind) {
       case 'selectPolicy':
-        return selectPolicy?.(effect) ?? { policyHash: new Uint8Array(16), resumable: sessionCache !== undefined }
+        return (
+          selectPolicy?.(effect) ?? { policyHash: new Uint8Array(16), resumable: sessionCache !== undefined }
+        )
       case 'lookupSession':
         return sessionCache ? this.#lookup(sessionCache, effect.sessionId) : { miss: 'miss' }
       case 'selectCertificate':

@@ -9,8 +9,8 @@ import { serverNameListOf } from '../messages/extensions/server-name.ts'
 import { tls12 } from '../messages/protocol-version.ts'
 import type { ServerHello } from '../messages/server-hello.ts'
 import { Secret } from '../secret.ts'
-import type { ClientSession } from '../session/client-session.ts'
-import { hasExpired, type Session } from '../session/session.ts'
+import { type ClientSession, reasonNotToOffer } from '../session/client-session.ts'
+import type { Session } from '../session/session.ts'
 import { parseCertificate } from '../x509/certificate.ts'
 import { type Agreed, deriveMaster, newSession } from './agreement.ts'
 import type { ClientConfig } from './config.ts'
@@ -53,12 +53,22 @@ function* full(hs: ClientFlow, agreed: Agreed, offered: ClientSession | undefine
     })
     const { verified } = peer
     const resumption = offered ? 'miss' : 'no_id'
-    return established(hs, agreed, { session, peerFinished, verified, resumption, peerCertificates: certificateList })
+    return established(hs, agreed, {
+      session,
+      peerFinished,
+      verified,
+      resumption,
+      peerCertificates: certificateList,
+    })
   })
 }
 
 /** RFC 5246 figure 2: the server finishes first. */
-function* abbreviated(hs: ClientFlow, agreed: Agreed, { session, verified }: ClientSession): Handshake<Established> {
+function* abbreviated(
+  hs: ClientFlow,
+  agreed: Agreed,
+  { session, verified }: ClientSession,
+): Handshake<Established> {
   verifyResumption(agreed, session)
   hs.channel.bindSession(agreed.sessionId)
   // The keys own their master secret: the caller's session outlives this connection.
@@ -67,21 +77,27 @@ function* abbreviated(hs: ClientFlow, agreed: Agreed, { session, verified }: Cli
   return yield* withKeys(keys, function* () {
     const peerFinished = yield* receiveChangeCipherSpecAndFinished(hs, keys)
     sendChangeCipherSpecAndFinished(hs, keys)
-    return established(hs, agreed, { session: resumed, peerFinished, verified, resumption: 'hit', peerCertificates: [] })
+    return established(hs, agreed, {
+      session: resumed,
+      peerFinished,
+      verified,
+      resumption: 'hit',
+      peerCertificates: [],
+    })
   })
 }
 
 /** The configured session, unless it was made for another name, has expired, or may not be trusted or resumed here. */
 function sessionToOffer(hs: ClientFlow): ClientSession | undefined {
-  const { session: offered, verifiedSessionsOnly, now } = hs.config
+  const { session: offered, verifiedSessionsOnly = false, now } = hs.config
   if (!offered || offered.sessionId.length === 0) return undefined
-  if (verifiedSessionsOnly && !offered.verified) return undefined
-  const { session } = offered
-  const fits =
-    session.serverName === peerNameOf(hs) &&
-    hs.cipherSuites.includes(session.cipherSuite) &&
-    !hasExpired(session, now())
-  return fits ? offered : undefined
+  const terms = {
+    peerName: peerNameOf(hs),
+    verifiedSessionsOnly,
+    cipherSuites: hs.cipherSuites,
+    nowMs: now(),
+  }
+  return reasonNotToOffer(offered, terms) ? undefined : offered
 }
 
 /** The name that the server must prove and that its sessions are bound to, in lower case; '' for none. */
@@ -98,7 +114,8 @@ function sendClientHello(hs: ClientFlow, offered: ClientSession | undefined): Cl
     // Governs which signatures the server's certificates may have (RFC 5246 §7.4.2).
     { extensionType: 'signature_algorithms', extensionData: { supportedSignatureAlgorithms } },
   ]
-  if (serverName) extensions.unshift({ extensionType: 'server_name', extensionData: serverNameListOf(serverName) })
+  if (serverName)
+    extensions.unshift({ extensionType: 'server_name', extensionData: serverNameListOf(serverName) })
   const hello: ClientHello = {
     clientVersion: tls12,
     random: hs.random(32),
@@ -124,10 +141,16 @@ const supportedSignatureAlgorithms = [
 function* receiveServerHello(hs: ClientFlow, hello: ClientHello): Handshake<Agreed> {
   const serverHello = yield* receive(hs, 'server_hello')
   if (serverHello.serverVersion !== tls12) {
-    throw new TlsError('UNSUPPORTED_PROTOCOL', `ServerHello.serverVersion is 0x${serverHello.serverVersion.toString(16).padStart(4, '0')}, TLS 1.2 is 0x0303`)
+    throw new TlsError(
+      'UNSUPPORTED_PROTOCOL',
+      `ServerHello.serverVersion is 0x${serverHello.serverVersion.toString(16).padStart(4, '0')}, TLS 1.2 is 0x0303`,
+    )
   }
   if (serverHello.compressionMethod !== 'null') {
-    throw new TlsError('UNSUPPORTED_COMPRESSION', `ServerHello.compressionMethod is ${serverHello.compressionMethod}, only null was offered`)
+    throw new TlsError(
+      'UNSUPPORTED_COMPRESSION',
+      `ServerHello.compressionMethod is ${serverHello.compressionMethod}, only null was offered`,
+    )
   }
   const suite = verifySuiteOffered(serverHello, hello)
   verifyExtensionsOffered(serverHello, hello)
@@ -137,7 +160,10 @@ function* receiveServerHello(hs: ClientFlow, hello: ClientHello): Handshake<Agre
   }
   const encryptThenMac = findExtension(serverHello.extensions, 'encrypt_then_mac') !== undefined
   if (encryptThenMac && cipherSuite(suite).cipher.mode !== 'cbc') {
-    throw new TlsError('ENCRYPT_THEN_MAC_MISMATCH', `encrypt_then_mac came with ${suite}, which has no CBC (RFC 7366 section 3)`)
+    throw new TlsError(
+      'ENCRYPT_THEN_MAC_MISMATCH',
+      `encrypt_then_mac came with ${suite}, which has no CBC (RFC 7366 section 3)`,
+    )
   }
   hs.startSuite(suite)
   return {
@@ -152,7 +178,10 @@ function* receiveServerHello(hs: ClientFlow, hello: ClientHello): Handshake<Agre
 function verifySuiteOffered({ cipherSuite: selected }: ServerHello, hello: ClientHello): CipherSuiteName {
   const suite = cipherSuiteNames.find(name => name === selected)
   if (!suite || !hello.cipherSuites.includes(suite)) {
-    throw new TlsError('WRONG_CIPHER_RETURNED', `ServerHello.cipherSuite is ${selected}, which was not offered`)
+    throw new TlsError(
+      'WRONG_CIPHER_RETURNED',
+      `ServerHello.cipherSuite is ${selected}, which was not offered`,
+    )
   }
   return suite
 }
@@ -161,22 +190,33 @@ function verifySuiteOffered({ cipherSuite: selected }: ServerHello, hello: Clien
 function verifyExtensionsOffered(serverHello: ServerHello, hello: ClientHello): void {
   const offered = new Set<string | number>(hello.extensions?.map(extension => extension.extensionType))
   for (const { extensionType } of serverHello.extensions ?? []) {
-    if (!offered.has(extensionType)) throw new TlsError('UNSOLICITED_EXTENSION', `ServerHello holds extension ${extensionType}, which was not offered`)
+    if (!offered.has(extensionType))
+      throw new TlsError(
+        'UNSOLICITED_EXTENSION',
+        `ServerHello holds extension ${extensionType}, which was not offered`,
+      )
   }
 }
 
 /** A server that takes a session up must take it up whole (RFC 5246 §7.4.1.3, RFC 7627 §5.3). */
 function verifyResumption(agreed: Agreed, session: Session): void {
   if (agreed.suite !== session.cipherSuite) {
-    throw new TlsError('SESSION_MISMATCH', `ServerHello resumes a session of ${session.cipherSuite} with ${agreed.suite}`)
+    throw new TlsError(
+      'SESSION_MISMATCH',
+      `ServerHello resumes a session of ${session.cipherSuite} with ${agreed.suite}`,
+    )
   }
   if (agreed.extendedMasterSecret !== session.extendedMasterSecret) {
-    throw new TlsError('EXTENDED_MASTER_SECRET_MISMATCH', 'ServerHello resumes the session with the extended master secret switched')
+    throw new TlsError(
+      'EXTENDED_MASTER_SECRET_MISMATCH',
+      'ServerHello resumes the session with the extended master secret switched',
+    )
   }
 }
 
 function* verifyServer(hs: ClientFlow, certificateList: readonly Uint8Array[]): Handshake<VerifiedPeer> {
-  if (certificateList.length === 0) throw new TlsError('DECODE_ERROR', 'Certificate.certificateList is empty: a server must have one')
+  if (certificateList.length === 0)
+    throw new TlsError('DECODE_ERROR', 'Certificate.certificateList is empty: a server must have one')
   const chain = certificateList.map(parseCertificate)
   return yield* ask({ kind: 'verifyCertificate', chain, peerName: peerNameOf(hs) })
 }
@@ -192,7 +232,11 @@ function* receiveServerHelloDone(hs: ClientFlow): Handshake<boolean> {
 /** 48 bytes under the server's key: the version that was offered, so that nobody lowers it, and 46 random ones (RFC 5246 §7.4.7.1). */
 function sendClientKeyExchange(hs: ClientFlow, key: RsaPublicKey): Secret {
   const preMasterSecret = new Secret(concatBytes(new Uint8Array([tls12 >> 8, tls12 & 0xff]), hs.random(46)))
-  const encryptedPreMasterSecret = hs.config.provider.rsa.encryptPkcs1(key, preMasterSecret.reveal(), hs.config.random)
+  const encryptedPreMasterSecret = hs.config.provider.rsa.encryptPkcs1(
+    key,
+    preMasterSecret.reveal(),
+    hs.config.random,
+  )
   hs.send('client_key_exchange', { encryptedPreMasterSecret })
   return preMasterSecret
 }

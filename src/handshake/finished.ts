@@ -21,5 +21,8 @@ export function* receiveChangeCipherSpecAndFinished(hs: Flow, keys: ConnectionKe
 }
 
 function verifyDataOf(hs: Flow, keys: ConnectionKeys, role: 'client' | 'server'): Uint8Array {
-  return deriveVerifyData(hs.config.provider, keys.suite, keys.masterSecret, { role, handshakeHash: hs.transcript.digest() })
+  return deriveVerifyData(hs.config.provider, keys.suite, keys.masterSecret, {
+    role,
+    handshakeHash: hs.transcript.digest(),
+  })
 }

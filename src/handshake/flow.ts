@@ -92,7 +92,12 @@ export class Flow<C extends ClientConfig | ServerConfig = ClientConfig | ServerC
   }
 
   /** Keys of this connection from a master secret, fresh or resumed: the randoms are always this hello's (RFC 5246 §6.3). */
-  deriveKeys(masterSecret: Secret, suiteName: CipherSuiteName, encryptThenMac: boolean, randoms: Randoms): ConnectionKeys {
+  deriveKeys(
+    masterSecret: Secret,
+    suiteName: CipherSuiteName,
+    encryptThenMac: boolean,
+    randoms: Randoms,
+  ): ConnectionKeys {
     const suite = cipherSuite(suiteName)
     const keyBlock = deriveKeyBlock(this.config.provider, suite, masterSecret, randoms)
     if (this.config.keylog) {
@@ -123,7 +128,10 @@ export class Flow<C extends ClientConfig | ServerConfig = ClientConfig | ServerC
 }
 
 /** Runs `body` and wipes the key block afterwards, however it ends; of a handshake that failed the master secret too. */
-export function* withKeys<T, R>(keys: ConnectionKeys, body: () => Generator<R, T, unknown>): Generator<R, T, unknown> {
+export function* withKeys<T, R>(
+  keys: ConnectionKeys,
+  body: () => Generator<R, T, unknown>,
+): Generator<R, T, unknown> {
   let isDone = false
   try {
     const result = yield* body()

@@ -1,12 +1,20 @@
 import { TlsError } from '../errors.ts'
 import { changeCipherSpecType } from '../messages/change-cipher-spec.ts'
-import { decodeHandshakeBody, type HandshakeBody, type HandshakeType, handshakeTypeOf, type ReceivedType } from '../messages/handshake.ts'
+import {
+  decodeHandshakeBody,
+  type HandshakeBody,
+  type HandshakeType,
+  handshakeTypeOf,
+  type ReceivedType,
+} from '../messages/handshake.ts'
 import { ask, type Handshake } from './effects.ts'
 import type { Flow } from './flow.ts'
 import { type HandshakeAligned, verifyAligned } from './proofs.ts'
 
 /** A decoded message with its type. */
-export type Received<T extends HandshakeType> = { [K in T]: { readonly type: K; readonly body: HandshakeBody<K> } }[T]
+export type Received<T extends HandshakeType> = {
+  [K in T]: { readonly type: K; readonly body: HandshakeBody<K> }
+}[T]
 
 /** Waits for a message of exactly this type; the one gate through which every peer message comes. */
 export function* receive<T extends HandshakeType>(hs: Flow, type: T): Handshake<HandshakeBody<T>> {
@@ -15,7 +23,10 @@ export function* receive<T extends HandshakeType>(hs: Flow, type: T): Handshake<
 }
 
 /** Waits for a message of one of these types. Anything else is unexpected_message (RFC 5246 §7.4). */
-export function* receiveOneOf<T extends HandshakeType>(hs: Flow, expected: readonly T[]): Handshake<Received<T>> {
+export function* receiveOneOf<T extends HandshakeType>(
+  hs: Flow,
+  expected: readonly T[],
+): Handshake<Received<T>> {
   for (;;) {
     const message = yield* ask({ kind: 'receive', expected })
     if (message.kind !== 'handshake') throw unexpected('change_cipher_spec', expected)
@@ -26,7 +37,8 @@ export function* receiveOneOf<T extends HandshakeType>(hs: Flow, expected: reado
       hs.channel.tolerate('HelloRequest')
       continue
     }
-    if (type === undefined || !isOneOf(type, expected)) throw unexpected(type ?? `type ${message.type}`, expected)
+    if (type === undefined || !isOneOf(type, expected))
+      throw unexpected(type ?? `type ${message.type}`, expected)
     const body = decodeHandshakeBody(type, message.body)
     hs.transcript.add(message.raw)
     return { type, body } as Received<T>
@@ -37,7 +49,8 @@ export function* receiveOneOf<T extends HandshakeType>(hs: Flow, expected: reado
 export function* receiveChangeCipherSpec(hs: Flow): Handshake<HandshakeAligned> {
   const expected = ['change_cipher_spec'] as const
   const message = yield* ask({ kind: 'receive', expected })
-  if (message.kind !== 'change_cipher_spec') throw unexpected(handshakeTypeOf(message.type) ?? `type ${message.type}`, expected)
+  if (message.kind !== 'change_cipher_spec')
+    throw unexpected(handshakeTypeOf(message.type) ?? `type ${message.type}`, expected)
   if (message.value.type !== changeCipherSpecType) {
     throw new TlsError('BAD_CHANGE_CIPHER_SPEC', `ChangeCipherSpec.type is ${message.value.type}, wanted 1`)
   }

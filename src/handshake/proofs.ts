@@ -20,13 +20,17 @@ export interface HandshakeAligned {
 /** Compares in constant time (RFC 5246 §7.4.9); throws decrypt_error. */
 export function verifyFinished(received: Uint8Array, expected: Uint8Array): PeerFinished {
   if (!equalBytes(received, expected)) {
-    throw new TlsError('DIGEST_CHECK_FAILED', "Finished.verifyData is not that of this handshake's messages and keys")
+    throw new TlsError(
+      'DIGEST_CHECK_FAILED',
+      "Finished.verifyData is not that of this handshake's messages and keys",
+    )
   }
   return {} as PeerFinished
 }
 
 /** Throws unexpected_message when a ChangeCipherSpec cuts a handshake message in two. */
 export function verifyAligned(isAligned: boolean): HandshakeAligned {
-  if (!isAligned) throw new TlsError('UNALIGNED_CHANGE_CIPHER_SPEC', 'ChangeCipherSpec came inside a handshake message')
+  if (!isAligned)
+    throw new TlsError('UNALIGNED_CHANGE_CIPHER_SPEC', 'ChangeCipherSpec came inside a handshake message')
   return {} as HandshakeAligned
 }

@@ -25,13 +25,22 @@ export function* resumableSession(hs: ServerFlow, offer: ClientOffer, policy: Po
 }
 
 /** The first way in which a session does not fit this hello. Throws where RFC 7627 §5.3 demands an abort. */
-function mismatch(hs: ServerFlow, offer: ClientOffer, policy: Policy, session: Session): MissReason | undefined {
+function mismatch(
+  hs: ServerFlow,
+  offer: ClientOffer,
+  policy: Policy,
+  session: Session,
+): MissReason | undefined {
   if (hasExpired(session, hs.config.now())) return 'expired'
   if (!equalBytes(session.policyHash, policy.policyHash)) return 'policy'
   // A session of one name must not speak for another (RFC 6066 §3).
   if (session.serverName !== (offer.serverName ?? '')) return 'server_name'
   // The suite must be offered again, and still be allowed here.
-  if (!offer.hello.cipherSuites.includes(session.cipherSuite) || !hs.cipherSuites.includes(session.cipherSuite)) return 'suite'
+  if (
+    !offer.hello.cipherSuites.includes(session.cipherSuite) ||
+    !hs.cipherSuites.includes(session.cipherSuite)
+  )
+    return 'suite'
   if (session.extendedMasterSecret && !offer.extendedMasterSecret) {
     session.masterSecret.wipe()
     throw new TlsError(

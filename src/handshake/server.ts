@@ -42,10 +42,16 @@ export interface ClientOffer {
 function* receiveClientHello(hs: ServerFlow): Handshake<ClientOffer> {
   const hello = yield* receive(hs, 'client_hello')
   if (hello.clientVersion < tls12) {
-    throw new TlsError('UNSUPPORTED_PROTOCOL', `ClientHello.clientVersion is 0x${hello.clientVersion.toString(16).padStart(4, '0')}, TLS 1.2 is 0x0303`)
+    throw new TlsError(
+      'UNSUPPORTED_PROTOCOL',
+      `ClientHello.clientVersion is 0x${hello.clientVersion.toString(16).padStart(4, '0')}, TLS 1.2 is 0x0303`,
+    )
   }
   if (!hello.compressionMethods.includes('null')) {
-    throw new TlsError('UNSUPPORTED_COMPRESSION', 'ClientHello.compressionMethods lacks null, the only one done here')
+    throw new TlsError(
+      'UNSUPPORTED_COMPRESSION',
+      'ClientHello.compressionMethods lacks null, the only one done here',
+    )
   }
   const renegotiation = findExtension(hello.extensions, 'renegotiation_info')
   if (renegotiation && renegotiation.renegotiatedConnection.length > 0) {
@@ -56,12 +62,18 @@ function* receiveClientHello(hs: ServerFlow): Handshake<ClientOffer> {
     serverName: hostNameOf(findExtension(hello.extensions, 'server_name')),
     extendedMasterSecret: findExtension(hello.extensions, 'extended_master_secret') !== undefined,
     encryptThenMac: findExtension(hello.extensions, 'encrypt_then_mac') !== undefined,
-    secureRenegotiation: renegotiation !== undefined || hello.cipherSuites.includes('TLS_EMPTY_RENEGOTIATION_INFO_SCSV'),
+    secureRenegotiation:
+      renegotiation !== undefined || hello.cipherSuites.includes('TLS_EMPTY_RENEGOTIATION_INFO_SCSV'),
   }
 }
 
 /** RFC 5246 figure 1, with RSA key exchange. */
-function* full(hs: ServerFlow, offer: ClientOffer, policy: Policy, reason: MissReason | 'no_id'): Handshake<Established> {
+function* full(
+  hs: ServerFlow,
+  offer: ClientOffer,
+  policy: Policy,
+  reason: MissReason | 'no_id',
+): Handshake<Established> {
   const { suite, certified } = yield* negotiate(hs, offer)
   const sessionId = policy.resumable ? hs.config.drawSessionId(hs.config.random) : emptyBytes
   const agreed = sendServerHello(hs, offer, { suite, sessionId, resumed: false })
@@ -99,12 +111,23 @@ function* abbreviated(hs: ServerFlow, offer: ClientOffer, session: Session): Han
 }
 
 /** The server's own order of preference decides. */
-function* negotiate(hs: ServerFlow, offer: ClientOffer): Handshake<{ suite: CipherSuiteName; certified: CertifiedKey }> {
+function* negotiate(
+  hs: ServerFlow,
+  offer: ClientOffer,
+): Handshake<{ suite: CipherSuiteName; certified: CertifiedKey }> {
   const cipherSuites = hs.cipherSuites.filter(name => offer.hello.cipherSuites.includes(name))
   const suite = cipherSuites[0]
-  if (!suite) throw new TlsError('NO_SHARED_CIPHER', `none of ClientHello's ${offer.hello.cipherSuites.length} cipher suites is enabled here`)
+  if (!suite)
+    throw new TlsError(
+      'NO_SHARED_CIPHER',
+      `none of ClientHello's ${offer.hello.cipherSuites.length} cipher suites is enabled here`,
+    )
   const certified = yield* ask({ kind: 'selectCertificate', serverName: offer.serverName, cipherSuites })
-  if (!certified) throw new TlsError('NO_CERTIFICATE', `no certificate here fits ${offer.serverName ?? 'a hello without a server name'}`)
+  if (!certified)
+    throw new TlsError(
+      'NO_CERTIFICATE',
+      `no certificate here fits ${offer.serverName ?? 'a hello without a server name'}`,
+    )
   return { suite, certified }
 }
 
@@ -120,7 +143,11 @@ function sendServerHello(
   const extensions: ServerHelloExtension[] = []
   // An abbreviated ServerHello has no server_name: the session's name stands (RFC 6066 §3).
   if (offer.serverName && !resumed) extensions.push({ extensionType: 'server_name', extensionData: {} })
-  if (offer.secureRenegotiation) extensions.push({ extensionType: 'renegotiation_info', extensionData: { renegotiatedConnection: emptyBytes } })
+  if (offer.secureRenegotiation)
+    extensions.push({
+      extensionType: 'renegotiation_info',
+      extensionData: { renegotiatedConnection: emptyBytes },
+    })
   if (extendedMasterSecret) extensions.push({ extensionType: 'extended_master_secret', extensionData: {} })
   if (encryptThenMac) extensions.push({ extensionType: 'encrypt_then_mac', extensionData: {} })
   hs.send('server_hello', {
@@ -132,7 +159,13 @@ function sendServerHello(
     extensions: extensions.length > 0 ? extensions : undefined,
   })
   hs.startSuite(suite)
-  return { suite, sessionId, extendedMasterSecret, encryptThenMac, randoms: { clientRandom: offer.hello.random, serverRandom } }
+  return {
+    suite,
+    sessionId,
+    extendedMasterSecret,
+    encryptThenMac,
+    randoms: { clientRandom: offer.hello.random, serverRandom },
+  }
 }
 
 function established(

@@ -1,4 +1,14 @@
-import { enumeration, type Infer, opaque, opaqueVector, optionalTail, struct, uint8, uint16, vector } from '../wire/codec.ts'
+import {
+  enumeration,
+  type Infer,
+  opaque,
+  opaqueVector,
+  optionalTail,
+  struct,
+  uint8,
+  uint16,
+  vector,
+} from '../wire/codec.ts'
 import { CompressionMethod, cipherSuite } from './cipher-suite.ts'
 import { clientHelloExtensions } from './extensions/index.ts'
 import { protocolVersion } from './protocol-version.ts'

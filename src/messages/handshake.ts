@@ -78,10 +78,16 @@ export interface HandshakeFrame {
 
 /** What a handshake can be waiting for. ChangeCipherSpec is no handshake message, but it has its place among them. */
 export type ReceivedType = HandshakeType | 'change_cipher_spec'
-export type ReceivedMessage = HandshakeFrame | { readonly kind: 'change_cipher_spec'; readonly value: ChangeCipherSpec }
+export type ReceivedMessage =
+  | HandshakeFrame
+  | { readonly kind: 'change_cipher_spec'; readonly value: ChangeCipherSpec }
 
 /** Decodes a body; throws DecodeError with the path inside the message. */
-export function decodeHandshakeBody<T extends HandshakeType>(type: T, body: Uint8Array, trace?: TraceSink): HandshakeBody<T> {
+export function decodeHandshakeBody<T extends HandshakeType>(
+  type: T,
+  body: Uint8Array,
+  trace?: TraceSink,
+): HandshakeBody<T> {
   return decode(handshakeBodies[type] as Codec<unknown>, body, structNames[type], trace) as HandshakeBody<T>
 }
 

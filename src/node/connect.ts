@@ -45,7 +45,8 @@ export function connect(options: ConnectionOptions, onSecureConnect?: () => void
     sessionLifetimeSeconds: 24 * 60 * 60,
     keylog: options.keylog ?? false,
   }
-  const transport = options.socket ?? connectTcp({ host, port: options.port ?? 443, allowHalfOpen: true, noDelay: true })
+  const transport =
+    options.socket ?? connectTcp({ host, port: options.port ?? 443, allowHalfOpen: true, noDelay: true })
   const socket: TLSSocket = new TLSSocket(transport, {
     config,
     answers: {

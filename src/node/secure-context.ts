@@ -43,25 +43,36 @@ export function createSecureContext(options: SecureContextOptions = {}): SecureC
   return {
     certifiedKeys: pairKeys(listOf(options.cert), listOf(options.key), random),
     anchors: listOf(options.ca).flatMap(pem => certificatesFromPem(pem, 'ca')),
-    cipherSuites: options.ciphers === undefined ? provider.cipherSuites : parseCiphers(options.ciphers, provider),
+    cipherSuites:
+      options.ciphers === undefined ? provider.cipherSuites : parseCiphers(options.ciphers, provider),
     provider,
     random,
     now: options.now ?? Date.now,
   }
 }
 
-function pairKeys(certificates: readonly string[], keys: readonly string[], random: RandomBytes): CertifiedKey[] {
+function pairKeys(
+  certificates: readonly string[],
+  keys: readonly string[],
+  random: RandomBytes,
+): CertifiedKey[] {
   if (certificates.length !== keys.length) {
-    throw new ApiMisuse(`${certificates.length} certificates and ${keys.length} keys were given: give one key for each certificate, in the same order`)
+    throw new ApiMisuse(
+      `${certificates.length} certificates and ${keys.length} keys were given: give one key for each certificate, in the same order`,
+    )
   }
-  return certificates.map((certificate, i) => certifiedKey(certificate, keys[i]!, components => rsaPrivateKey(components, random)))
+  return certificates.map((certificate, i) =>
+    certifiedKey(certificate, keys[i]!, components => rsaPrivateKey(components, random)),
+  )
 }
 
 function parseCiphers(ciphers: string, provider: CryptoProvider): CipherSuiteName[] {
   return ciphers.split(':').map(name => {
     const suite = findCipherSuite(name.trim())
     if (!suite || !provider.cipherSuites.includes(suite)) {
-      throw new ApiMisuse(`no cipher suite is called ${JSON.stringify(name)}: choose from ${cipherSuiteNames.join(', ')}`)
+      throw new ApiMisuse(
+        `no cipher suite is called ${JSON.stringify(name)}: choose from ${cipherSuiteNames.join(', ')}`,
+      )
     }
     return suite
   })

@@ -1,9 +1,9 @@
 import { Server as NetServer, type Socket } from 'node:net'
+import { emptyBytes } from '../bytes.ts'
 import { policyHashOf, selectByServerName } from '../driver/certificates.ts'
 import type { Answers } from '../driver/driver.ts'
 import { MemorySessionCache } from '../driver/memory-session-cache.ts'
 import type { SessionCache } from '../driver/session-cache.ts'
-import { emptyBytes } from '../bytes.ts'
 import { ApiMisuse } from '../errors.ts'
 import type { ServerConfig } from '../handshake/config.ts'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from './secure-context.ts'
@@ -37,7 +37,8 @@ export class Server extends NetServer {
     // Half-open, so that the transport's end does not cut off what TLS still has to send.
     super({ allowHalfOpen: true, noDelay: true })
     this.#context = createSecureContext(options)
-    if (this.#context.certifiedKeys.length === 0) throw new ApiMisuse('a server needs a certificate and its key: give cert and key')
+    if (this.#context.certifiedKeys.length === 0)
+      throw new ApiMisuse('a server needs a certificate and its key: give cert and key')
     this.#options = options
     this.#answers = this.#answersOf(options)
     if (onSecureConnection) this.on('secureConnection', onSecureConnection)
@@ -90,6 +91,9 @@ export class Server extends NetServer {
 }
 
 /** Creates a TLS server; call `listen` as on a net.Server. */
-export function createServer(options: ServerOptions, onSecureConnection?: (socket: TLSSocket) => void): Server {
+export function createServer(
+  options: ServerOptions,
+  onSecureConnection?: (socket: TLSSocket) => void,
+): Server {
   return new Server(options, onSecureConnection)
 }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { Duplex } from 'node:stream'
-import { Connection, type ConnectionEvent } from '../connection/connection.ts'
+import { Connection, type ConnectionEvent, type HandshakeMessage } from '../connection/connection.ts'
 import { type CipherSuiteName, cipherSuite } from '../crypto/cipher-suites.ts'
 import { type Answers, Driver, type Timers } from '../driver/driver.ts'
 import type { AlertDescription, PeerAlert, TlsError } from '../errors.ts'
@@ -26,6 +26,8 @@ export interface HandshakeReport {
   readonly bytesOut: number
   /** From the first byte of the handshake to its last. */
   readonly ms: number
+  /** Every message of it, in the order of this side: 9 of a full handshake, 6 of an abbreviated one. */
+  readonly messages: readonly HandshakeMessage[]
 }
 
 /** What `createServer` and `connect` make a socket of. */
@@ -99,7 +101,11 @@ export class TLSSocket extends Duplex {
   /** The suite, in OpenSSL's and in the RFC's name. */
   getCipher(): { name: string; standardName: string; version: string } | undefined {
     if (!this.#report) return undefined
-    return { name: cipherSuite(this.#report.cipher).opensslName, standardName: this.#report.cipher, version: 'TLSv1.2' }
+    return {
+      name: cipherSuite(this.#report.cipher).opensslName,
+      standardName: this.#report.cipher,
+      version: 'TLSv1.2',
+    }
   }
 
   isSessionReused(): boolean {
@@ -191,7 +197,7 @@ export class TLSSocket extends Duplex {
   #receiveEvent(event: ConnectionEvent): void {
     switch (event.type) {
       case 'established':
-        return this.#receiveEstablished(event.established)
+        return this.#receiveEstablished(event.established, event.messages)
       case 'data':
         this.#isFull = !this.push(event.bytes)
         return this.#regulate()
@@ -211,9 +217,9 @@ export class TLSSocket extends Duplex {
     }
   }
 
-  #receiveEstablished(established: Established): void {
+  #receiveEstablished(established: Established, messages: readonly HandshakeMessage[]): void {
     clearTimeout(this.#handshakeTimer)
-    this.#report = this.#reportOf(established)
+    this.#report = this.#reportOf(established, messages)
     this.authorized = established.verified
     this.#keepSession(established)
     this.emit('secure')
@@ -230,7 +236,7 @@ export class TLSSocket extends Duplex {
     this.#session = Buffer.from(encodeClientSession({ sessionId, session, verified }))
   }
 
-  #reportOf(established: Established): HandshakeReport {
+  #reportOf(established: Established, messages: readonly HandshakeMessage[]): HandshakeReport {
     const { sessionId } = established
     return {
       protocol: 'TLSv1.2',
@@ -243,6 +249,7 @@ export class TLSSocket extends Duplex {
       bytesIn: this.#transport.bytesRead,
       bytesOut: this.#transport.bytesWritten,
       ms: performance.now() - (this.#startedMs ?? performance.now()),
+      messages,
     }
   }
 

@@ -43,7 +43,8 @@ export class ByteQueue {
 
   #makeRoom(extra: number): void {
     const needed = this.length + extra
-    const target = needed <= this.#buffer.length / 2 ? this.#buffer : new Uint8Array(Math.max(2 * needed, 512))
+    const target =
+      needed <= this.#buffer.length / 2 ? this.#buffer : new Uint8Array(Math.max(2 * needed, 512))
     target.set(this.#buffer.subarray(this.#start, this.#end))
     this.#end = this.length
     this.#start = 0

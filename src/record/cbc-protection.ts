@@ -20,17 +20,26 @@ const compressionBytes = 64
 type CbcCipher = Extract<BulkCipher, { mode: 'cbc' }>
 
 /** The protection of a CBC suite, in the order of MAC and encryption that the hellos agreed on. */
-export function cbcProtection(options: ProtectionOptions, cipher: CbcCipher, sequence: SequenceNumber): Protection {
+export function cbcProtection(
+  options: ProtectionOptions,
+  cipher: CbcCipher,
+  sequence: SequenceNumber,
+): Protection {
   const { provider, keys, random } = options
   const cbc = provider.aesCbc(keys.key)
   const keyedMac = provider.hmac(cipher.mac, keys.macKey)
   const mac: Mac = (number, contentType, content) =>
-    keyedMac.clone().update(additionalData(number, contentType, content.length)).update(content).digest()
+    keyedMac
+      .clone()
+      .update(additionalData(number, contentType, content.length))
+      .update(content)
+      .digest()
   const encrypt = (plaintext: Uint8Array) => {
     const iv = random(blockBytes)
     return concatBytes(iv, cbc.encrypt(iv, plaintext))
   }
-  const decrypt = (fragment: Uint8Array) => cbc.decrypt(fragment.subarray(0, blockBytes), fragment.subarray(blockBytes))
+  const decrypt = (fragment: Uint8Array) =>
+    cbc.decrypt(fragment.subarray(0, blockBytes), fragment.subarray(blockBytes))
   const compress = () => provider.hash(cipher.mac)
   const parts: CbcParts = { mac, encrypt, decrypt, compress, macLength: cipher.macLength, sequence }
   return options.encryptThenMac ? encryptThenMac(parts) : macThenEncrypt(parts)
@@ -122,9 +131,15 @@ function checkPadding(plaintext: Uint8Array, macLength: number): { paddingLength
 }
 
 /** Runs as many compressions as the longest content would have taken over the actual one (Lucky 13). */
-function evenOutCompressions(compress: () => Hash, contentLength: number, longestContentLength: number): void {
+function evenOutCompressions(
+  compress: () => Hash,
+  contentLength: number,
+  longestContentLength: number,
+): void {
   const missing = compressions(longestContentLength) - compressions(contentLength)
-  compress().update(new Uint8Array(missing * compressionBytes)).digest()
+  compress()
+    .update(new Uint8Array(missing * compressionBytes))
+    .digest()
 }
 
 /** Compressions of the inner hash over 13 bytes of header, the content, the 0x80 byte and the 8-byte length. */
@@ -142,7 +157,10 @@ function refuseUnless(condition: boolean, fragment: Uint8Array): void {
 
 function refuseOverflow(content: Uint8Array): Uint8Array {
   if (content.length > maxPlaintextBytes) {
-    throw new TlsError('RECORD_OVERFLOW', `a record holds ${content.length} bytes, at most ${maxPlaintextBytes} are allowed`)
+    throw new TlsError(
+      'RECORD_OVERFLOW',
+      `a record holds ${content.length} bytes, at most ${maxPlaintextBytes} are allowed`,
+    )
   }
   return content
 }

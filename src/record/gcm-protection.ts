@@ -17,7 +17,11 @@ export function gcmProtection({ provider, keys }: ProtectionOptions, sequence: S
   return {
     protect(contentType, fragment) {
       const number = sequence.next()
-      const sealed = aead.seal(concatBytes(salt, number), additionalData(number, contentType, fragment.length), fragment)
+      const sealed = aead.seal(
+        concatBytes(salt, number),
+        additionalData(number, contentType, fragment.length),
+        fragment,
+      )
       return concatBytes(number, sealed)
     },
 
@@ -28,9 +32,18 @@ export function gcmProtection({ provider, keys }: ProtectionOptions, sequence: S
       const plaintext =
         length < 0
           ? undefined
-          : aead.open(nonce, additionalData(number, contentType, length), fragment.subarray(explicitNonceBytes))
-      if (!plaintext) throw new TlsError('BAD_RECORD_MAC', `a record of ${fragment.length} bytes does not verify`)
-      if (length > maxPlaintextBytes) throw new TlsError('RECORD_OVERFLOW', `a record holds ${length} bytes, at most ${maxPlaintextBytes} are allowed`)
+          : aead.open(
+              nonce,
+              additionalData(number, contentType, length),
+              fragment.subarray(explicitNonceBytes),
+            )
+      if (!plaintext)
+        throw new TlsError('BAD_RECORD_MAC', `a record of ${fragment.length} bytes does not verify`)
+      if (length > maxPlaintextBytes)
+        throw new TlsError(
+          'RECORD_OVERFLOW',
+          `a record holds ${length} bytes, at most ${maxPlaintextBytes} are allowed`,
+        )
       return plaintext
     },
   }

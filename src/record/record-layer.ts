@@ -64,7 +64,10 @@ export class RecordLayer {
     const length = this.#incoming.uintAt(3, 2)
     const limit = this.#readState ? maxCiphertextBytes : maxPlaintextBytes
     if (length > limit) {
-      throw new TlsError('RECORD_OVERFLOW', `a record announces ${length} bytes, at most ${limit} are allowed`)
+      throw new TlsError(
+        'RECORD_OVERFLOW',
+        `a record announces ${length} bytes, at most ${limit} are allowed`,
+      )
     }
     if (this.#incoming.length < headerBytes + length) return undefined
     const record = this.#incoming.take(headerBytes + length).subarray(headerBytes)
@@ -108,14 +111,21 @@ export class RecordLayer {
   #readType(): ContentType {
     const number = this.#incoming.at(0)
     const type = contentTypeOf(number)
-    if (!type) throw new TlsError('UNKNOWN_RECORD_TYPE', `a record of type ${number}, wanted 20 to 23: not a TLS record`)
+    if (!type)
+      throw new TlsError(
+        'UNKNOWN_RECORD_TYPE',
+        `a record of type ${number}, wanted 20 to 23: not a TLS record`,
+      )
     return type
   }
 
   #checkVersion(version: number): void {
     const isFine = this.#versionIsFixed ? version === tls12 : version >> 8 === majorVersion
     if (!isFine) {
-      throw new TlsError('WRONG_VERSION_NUMBER', `a record of version 0x${version.toString(16).padStart(4, '0')}, wanted 0x0303`)
+      throw new TlsError(
+        'WRONG_VERSION_NUMBER',
+        `a record of version 0x${version.toString(16).padStart(4, '0')}, wanted 0x0303`,
+      )
     }
   }
 
@@ -128,7 +138,10 @@ export class RecordLayer {
     if (type !== 'application_data') throw new TlsError('EMPTY_FRAGMENT', `an empty ${type} record`)
     this.#emptyFragments++
     if (this.#emptyFragments > this.#maxEmptyFragments) {
-      throw new TlsError('TOO_MANY_EMPTY_FRAGMENTS', `more than ${this.#maxEmptyFragments} empty records in a row`)
+      throw new TlsError(
+        'TOO_MANY_EMPTY_FRAGMENTS',
+        `more than ${this.#maxEmptyFragments} empty records in a row`,
+      )
     }
   }
 }

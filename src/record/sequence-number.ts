@@ -11,7 +11,8 @@ export class SequenceNumber {
 
   /** The number of this record, 8 bytes big-endian, as a copy; counts on. Throws SEQUENCE_NUMBER_EXHAUSTED. */
   next(): Uint8Array {
-    if (this.#exhausted) throw new TlsError('SEQUENCE_NUMBER_EXHAUSTED', 'all 2^64 sequence numbers are used up')
+    if (this.#exhausted)
+      throw new TlsError('SEQUENCE_NUMBER_EXHAUSTED', 'all 2^64 sequence numbers are used up')
     const current = this.#bytes.slice()
     let i = 7
     while (i >= 0 && this.#bytes[i] === 0xff) this.#bytes[i--] = 0

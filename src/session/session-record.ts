@@ -1,8 +1,18 @@
-import { type CipherSuiteName, cipherSuiteNames, cipherSuites } from '../crypto/cipher-suites.ts'
 import { asciiBytes, asciiString } from '../bytes.ts'
+import { type CipherSuiteName, cipherSuiteNames, cipherSuites } from '../crypto/cipher-suites.ts'
 import { TlsError } from '../errors.ts'
 import { Secret } from '../secret.ts'
-import { decode, type Infer, opaque, opaqueVector, struct, uint8, uint16, uint32, uint48 } from '../wire/codec.ts'
+import {
+  decode,
+  type Infer,
+  opaque,
+  opaqueVector,
+  struct,
+  uint8,
+  uint16,
+  uint32,
+  uint48,
+} from '../wire/codec.ts'
 import { Writer } from '../wire/writer.ts'
 import { maxLifetimeSeconds, type Session } from './session.ts'
 
@@ -95,7 +105,9 @@ function recordOf(session: Session): SessionRecord {
 }
 
 function suiteOfNumber(number: number): CipherSuiteName {
-  return cipherSuiteNames.find(name => cipherSuites[name].number === number) ?? refuse(`cipher suite ${number}`)
+  return (
+    cipherSuiteNames.find(name => cipherSuites[name].number === number) ?? refuse(`cipher suite ${number}`)
+  )
 }
 
 function refuseUnless(condition: boolean, what: string): void {

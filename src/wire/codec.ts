@@ -69,7 +69,9 @@ export function enumeration<const N extends Readonly<Record<string, number>>>(
   integer: UintCodec,
   names: N,
 ): Codec<(keyof N & string) | number> {
-  const nameOf = new Map<number, keyof N & string>(Object.entries(names).map(([name, number]) => [number, name]))
+  const nameOf = new Map<number, keyof N & string>(
+    Object.entries(names).map(([name, number]) => [number, name]),
+  )
   return {
     shape: { kind: 'uint', bytes: integer.bytes, names },
     read: reader => {
@@ -144,7 +146,10 @@ type StructOf<F> = { readonly [K in keyof F]: Infer<F[K]> }
 export function struct<const F extends { readonly [name: string]: unknown }>(fields: F): Codec<StructOf<F>> {
   const entries = Object.entries(fields as Fields)
   return {
-    shape: { kind: 'struct', fields: Object.fromEntries(entries.map(([name, codec]) => [name, codec.shape])) },
+    shape: {
+      kind: 'struct',
+      fields: Object.fromEntries(entries.map(([name, codec]) => [name, codec.shape])),
+    },
     read: reader => {
       const start = reader.offset
       const value: Record<string, unknown> = {}
@@ -175,5 +180,6 @@ function readLength(reader: Reader, prefix: UintCodec, min: number, max: number)
 }
 
 function checkBounds(length: number, min: number, max: number): void {
-  if (length < min || length > max) throw new ApiMisuse(`a vector of ${length} bytes is outside ${min} to ${max}`)
+  if (length < min || length > max)
+    throw new ApiMisuse(`a vector of ${length} bytes is outside ${min} to ${max}`)
 }

@@ -55,9 +55,11 @@ export function extensionList<const B extends Bodies>(bodies: B): Codec<readonly
     write: (writer, list) => {
       writer.withLength(uint16.bytes, () => {
         for (const { extensionType, extensionData } of list) {
-          const number = typeof extensionType === 'number' ? extensionType : ExtensionType[extensionType as ExtensionType]
+          const number =
+            typeof extensionType === 'number' ? extensionType : ExtensionType[extensionType as ExtensionType]
           const known = byNumber.get(number)
-          if (typeof extensionType !== 'number' && !known) throw new ApiMisuse(`${String(extensionType)} has no body here`)
+          if (typeof extensionType !== 'number' && !known)
+            throw new ApiMisuse(`${String(extensionType)} has no body here`)
           writer.uint(number, 2)
           writer.withLength(uint16.bytes, () => {
             if (typeof extensionType !== 'number' && known) known.body.write(writer, extensionData)
@@ -82,7 +84,8 @@ type Known = ReadonlyMap<number, { readonly name: string; readonly body: Codec<u
 function readExtensions(reader: Reader, byNumber: Known): unknown[] {
   const list: unknown[] = []
   const seen = new Set<number>()
-  while (reader.remaining > 0) list.push(reader.part(list.length, () => readExtension(reader, byNumber, seen)))
+  while (reader.remaining > 0)
+    list.push(reader.part(list.length, () => readExtension(reader, byNumber, seen)))
   return list
 }
 

@@ -31,12 +31,16 @@ export function serverNameListOf(hostName: string): ServerNameList {
  */
 export function hostNameOf(list: ServerNameList | undefined): string | undefined {
   const hostNames = list?.serverNameList.filter(entry => entry.nameType === 'host_name') ?? []
-  if (hostNames.length > 1) throw new TlsError('BAD_SERVER_NAME', `server_name holds ${hostNames.length} host names, one is allowed`)
+  if (hostNames.length > 1)
+    throw new TlsError('BAD_SERVER_NAME', `server_name holds ${hostNames.length} host names, one is allowed`)
   const name = hostNames[0]?.name
   if (!name) return undefined
   const text = asciiString(name)
   if (text === undefined || text.length > 255 || /[\0-\x20\x7f]/.test(text)) {
-    throw new TlsError('BAD_SERVER_NAME', `server_name holds ${name.length} bytes that are not a DNS host name`)
+    throw new TlsError(
+      'BAD_SERVER_NAME',
+      `server_name holds ${name.length} bytes that are not a DNS host name`,
+    )
   }
   return text.toLowerCase()
 }

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import { cipherSuiteNames } from '../../src/crypto/cipher-suites.ts'
+import { MemorySessionCache } from '../../src/driver/memory-session-cache.ts'
+import type { ClientSession } from '../../src/session/client-session.ts'
+import { type Flight, ladderOf } from '../support/ladder.ts'
+import { clientSide, type PairOptions, type Side, serverSide, testNowMs } from '../support/pair.ts'
+
+/** RFC 5246 §7.3, figure 1, without the messages that RSA key exchange and an anonymous client leave out. */
+const figure1 = `Client                                               Server
+
+ClientHello                  -------->
+                                                ServerHello
+                                                Certificate
+                             <--------      ServerHelloDone
+ClientKeyExchange
+[ChangeCipherSpec]
+Finished                     -------->
+                                         [ChangeCipherSpec]
+                             <--------             Finished`
+
+/** RFC 5246 §7.3, figure 2. */
+const figure2 = `Client                                               Server
+
+ClientHello                  -------->
+                                                ServerHello
+                                         [ChangeCipherSpec]
+                             <--------             Finished
+[ChangeCipherSpec]
+Finished                     -------->`
+
+describe('a real handshake in the layout of the RFC', () => {
+  it.each(cipherSuiteNames)('%s', suite => {
+    const cache = new MemorySessionCache({ now: () => testNowMs })
+    const full = tell({ cache, client: { cipherSuites: [suite] } })
+    const { sessionId, session } = full.client.established!
+    const offered: ClientSession = { sessionId, session, verified: true }
+    const resumed = tell({ cache, seed: 'again', client: { cipherSuites: [suite], session: offered } })
+    if (suite === cipherSuiteNames[0]) console.log(`Full:\n${full.ladder}\n\nAbbreviated:\n${resumed.ladder}`)
+    expect(full.ladder).toBe(figure1)
+    expect(resumed.ladder).toBe(figure2)
+  })
+})
+
+function tell(options: PairOptions): { ladder: string; client: Side } {
+  const client = clientSide({ ...options, client: { ...options.client, keylog: true } })
+  const server = serverSide(options)
+  server.driver.start()
+  client.driver.start()
+  const flights: Flight[] = []
+  while (client.outgoing.length + server.outgoing.length > 0) {
+    if (client.outgoing.length > 0) server.driver.receive(kept(flights, 'client', client.take()))
+    if (server.outgoing.length > 0) client.driver.receive(kept(flights, 'server', server.take()))
+  }
+  const line = client.events.find(event => event.type === 'keylog')?.line
+  return { ladder: ladderOf(flights, line!), client }
+}
+
+function kept(flights: Flight[], from: Flight['from'], bytes: Uint8Array): Uint8Array {
+  flights.push({ from, bytes })
+  return bytes
+}

@@ -1,0 +1,169 @@
+/** A client and a server in memory: no sockets, no clock of their own, seeded randomness. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { Connection, type ConnectionEvent } from '../../src/connection/connection.ts'
+import type { CryptoProvider, RandomBytes } from '../../src/crypto/provider.ts'
+import { certificateVerifier, selectByServerName } from '../../src/driver/certificates.ts'
+import { type Answers, Driver, type Timers } from '../../src/driver/driver.ts'
+import { MemorySessionCache } from '../../src/driver/memory-session-cache.ts'
+import type { PeerAlert, TlsError } from '../../src/errors.ts'
+import type { ClientConfig, ServerConfig } from '../../src/handshake/config.ts'
+import type { Established } from '../../src/handshake/flow.ts'
+import { nobleProvider, rsaPrivateKey } from '../../src/providers/noble/index.ts'
+import { certificatesFromPem } from '../../src/x509/certificate-pem.ts'
+import { type CertifiedKey, certifiedKey } from '../../src/x509/certified-key.ts'
+
+export const fixture = (name: string): string =>
+  readFileSync(new URL(`../fixtures/${name}`, import.meta.url), 'utf8')
+
+/** Random bytes that are the same every time: SHA-256 of a label and a counter. */
+export function seededRandom(label: string): RandomBytes {
+  let counter = 0
+  return length => {
+    const bytes = new Uint8Array(length)
+    for (let offset = 0; offset < length; offset += 32) {
+      bytes.set(
+        createHash('sha256')
+          .update(`${label} ${counter++}`)
+          .digest()
+          .subarray(0, length - offset),
+        offset,
+      )
+    }
+    return bytes
+  }
+}
+
+/** Timers that never fire, at a time that stands still. */
+export const stillTimers: Timers = { now: () => 0, schedule: () => () => {} }
+
+/** 2027-06-01, inside the validity of the fixtures. */
+export const testNowMs = Date.UTC(2027, 5, 1)
+
+let shared: CertifiedKey | undefined
+/** The fixture certificate for `localhost` and its key. */
+export function testCertifiedKey(): CertifiedKey {
+  shared ??= certifiedKey(fixture('server.pem'), fixture('server.key'), components =>
+    rsaPrivateKey(components, seededRandom('blinding')),
+  )
+  return shared
+}
+
+export const testAnchors = () => certificatesFromPem(fixture('ca.pem'), 'ca')
+
+/** One side: its driver, what it wants sent, and what happened to it. */
+export class Side {
+  readonly driver: Driver
+  readonly events: ConnectionEvent[] = []
+  /** What waits for the transport, one entry a flight. */
+  outgoing: Uint8Array[] = []
+  /** Everything that was ever sent. */
+  sent: Uint8Array[] = []
+
+  readonly connection: Connection
+
+  constructor(connection: Connection, answers: Answers, timers: Timers = stillTimers) {
+    this.connection = connection
+    const host = {
+      send: (chunks: readonly Uint8Array[]) => {
+        this.outgoing.push(...chunks)
+        this.sent.push(...chunks)
+      },
+      event: (event: ConnectionEvent) => this.events.push(event),
+    }
+    this.driver = new Driver({ connection, answers, host, timers })
+  }
+
+  get established(): Established | undefined {
+    return this.events.find(event => event.type === 'established')?.established
+  }
+
+  get error(): TlsError | PeerAlert | undefined {
+    return this.events.find(event => event.type === 'failed')?.error
+  }
+
+  get received(): string {
+    return Buffer.concat(this.events.flatMap(event => (event.type === 'data' ? [event.bytes] : []))).toString(
+      'latin1',
+    )
+  }
+
+  /** Takes what waits, as one byte string. */
+  take(): Uint8Array {
+    const bytes = Buffer.concat(this.outgoing)
+    this.outgoing = []
+    return bytes
+  }
+}
+
+export interface PairOptions {
+  readonly client?: Partial<ClientConfig>
+  readonly server?: Partial<ServerConfig>
+  readonly cache?: MemorySessionCache
+  readonly provider?: CryptoProvider
+  readonly now?: () => number
+  readonly seed?: string
+}
+
+export function serverSide(options: PairOptions = {}): Side {
+  const {
+    provider = nobleProvider,
+    now = () => testNowMs,
+    seed = 'test',
+    cache = new MemorySessionCache({ now }),
+  } = options
+  const config: ServerConfig = {
+    role: 'server',
+    provider,
+    random: seededRandom(`${seed} server`),
+    now,
+    drawSessionId: random => cache.drawId(random),
+    ...options.server,
+  }
+  return new Side(new Connection(config), {
+    selectCertificate: selectByServerName([testCertifiedKey()]),
+    sessionCache: cache,
+  })
+}
+
+export function clientSide(options: PairOptions = {}): Side {
+  const { provider = nobleProvider, now = () => testNowMs, seed = 'test' } = options
+  const config: ClientConfig = {
+    role: 'client',
+    provider,
+    random: seededRandom(`${seed} client`),
+    now,
+    serverName: 'localhost',
+    ...options.client,
+  }
+  return new Side(new Connection(config), {
+    verifyCertificate: certificateVerifier({
+      provider,
+      anchors: testAnchors(),
+      now,
+      rejectUnauthorized: true,
+    }),
+  })
+}
+
+/** Lets both sides talk until neither has anything to say; `cut` decides how bytes are portioned. */
+export function exchange(
+  client: Side,
+  server: Side,
+  cut: (bytes: Uint8Array) => Uint8Array[] = bytes => [bytes],
+): void {
+  while (client.outgoing.length + server.outgoing.length > 0) {
+    for (const portion of cut(client.take())) server.driver.receive(portion)
+    for (const portion of cut(server.take())) client.driver.receive(portion)
+  }
+}
+
+/** A client and a server that have said all they have to say in the handshake. */
+export function connectPair(options: PairOptions = {}): { client: Side; server: Side } {
+  const server = serverSide(options)
+  const client = clientSide(options)
+  server.driver.start()
+  client.driver.start()
+  exchange(client, server)
+  return { client, server }
+}
