@@ -1,0 +1,184 @@
+/**
+ * Is this chain to be trusted for that server, now? A path is searched from the leaf upward, through the
+ * certificates the peer sent, to one of the anchors we trust already (RFC 5280 §6, in part).
+ *
+ * What is checked: validity of every certificate, anchor included; basicConstraints with its path length and
+ * keyUsage of every issuer; the signature of all but the anchor, none with SHA-1; RSA keys of 2048 bits or
+ * more; keyUsage, extended key usage and name of the leaf. What is not: name constraints, policies,
+ * revocation. Where a certificate makes one of the first two critical it is refused, since what we do not
+ * process we may not ignore.
+ */
+import { equalBytes } from '../bytes.ts'
+import type { Rsa, RsaPublicKey } from '../crypto/provider.ts'
+import { type FaultCode, TlsError } from '../errors.ts'
+import type { Certificate } from './certificate.ts'
+import { matchesHost } from './host-name.ts'
+import { keyAlgorithmName, Oid } from './object-identifiers.ts'
+
+/** What `verifyChain` needs to know. */
+export interface ChainToVerify {
+  /** As the peer sent them: the leaf first, the others in any order. */
+  readonly chain: readonly Certificate[]
+  /** The certificates that are trusted to begin with; usually self-signed. */
+  readonly anchors: readonly Certificate[]
+  /** The time of the check, in milliseconds since 1970. */
+  readonly nowMs: number
+  /** DNS name or IP address the leaf has to speak for; `undefined`: any. */
+  readonly serverName?: string | undefined
+  readonly rsa: Rsa
+  /** The leaf is a TLS server's. */
+  readonly usage: 'serverAuth'
+}
+
+/** Certificates between leaf and anchor. Real chains have one or two. */
+const maxIntermediates = 8
+/** Signatures per call, 0.1 ms each: a peer that sends many look-alike issuers buys no more of our time. */
+const maxSignatures = 32
+const minModulusBits = 2048
+
+/**
+ * The RSA key of the leaf, once the chain has been found good. Throws TlsError: CERTIFICATE_EXPIRED,
+ * UNKNOWN_CA, UNSUPPORTED_CERTIFICATE, CERTIFICATE_REFUSED, HOSTNAME_MISMATCH, CERTIFICATE_UNKNOWN (the chain
+ * is too costly to check), BAD_CERTIFICATE (it is empty); the message names the certificate and the rule.
+ */
+export function verifyChain(request: ChainToVerify): RsaPublicKey {
+  const [leaf] = request.chain
+  if (!leaf) {
+    throw new TlsError('BAD_CERTIFICATE', 'certificate: the chain is empty, wanted at least the leaf')
+  }
+  const key = requireUsable(leaf, request.nowMs)
+  requireServerLeaf(leaf)
+  if (!request.anchors.some(anchor => equalBytes(anchor.raw, leaf.raw))) new PathSearch(request).run(leaf)
+  const { serverName } = request
+  if (serverName !== undefined && !matchesHost(leaf.extensions.subjectAltName, serverName)) {
+    fail('HOSTNAME_MISMATCH', leaf, `is not for "${serverName}" but for ${namesOf(leaf)}`)
+  }
+  return key
+}
+
+/** Depth first, anchors before sent certificates, each certificate at most once on a path. */
+class PathSearch {
+  readonly #request: ChainToVerify
+  #signaturesLeft = maxSignatures
+  /** Why the first issuer that had the right name would not do: a better answer than "unknown". */
+  #firstRefusal: TlsError | undefined
+
+  constructor(request: ChainToVerify) {
+    this.#request = request
+  }
+
+  /** Returns when there is a path from `leaf` to an anchor, throws when there is none. */
+  run(leaf: Certificate): void {
+    if (this.#reachesAnchor(leaf, [])) return
+    const unknown = `is signed by "${leaf.issuer.text}", which leads to no trusted CA`
+    throw this.#firstRefusal ?? fault('UNKNOWN_CA', leaf, unknown)
+  }
+
+  /** `below` are the intermediates already on the path, without the leaf. */
+  #reachesAnchor(child: Certificate, below: readonly Certificate[]): boolean {
+    const { anchors, chain } = this.#request
+    const isIssuer = (candidate: Certificate) => this.#isIssuer(candidate, child, below)
+    if (anchors.some(isIssuer)) return true
+    if (below.length === maxIntermediates) return false
+    const unused = chain.slice(1).filter(sent => sent !== child && !below.includes(sent))
+    return unused.some(sent => isIssuer(sent) && this.#reachesAnchor(sent, [...below, sent]))
+  }
+
+  #isIssuer(candidate: Certificate, child: Certificate, below: readonly Certificate[]): boolean {
+    if (!equalBytes(candidate.subject.raw, child.issuer.raw)) return false
+    try {
+      const key = requireUsable(candidate, this.#request.nowMs)
+      requireAuthority(candidate, below)
+      this.#requireSignature(child, key)
+      return true
+    } catch (error) {
+      if (!(error instanceof TlsError) || error.code === 'CERTIFICATE_UNKNOWN') throw error
+      this.#firstRefusal ??= error
+      return false
+    }
+  }
+
+  #requireSignature(child: Certificate, issuerKey: RsaPublicKey): void {
+    const { signatureAlgorithm: algorithm, tbsCertificate, signature } = child
+    if (algorithm.type !== 'rsa') {
+      const came = algorithm.algorithm
+      fail('UNSUPPORTED_CERTIFICATE', child, `has a signature of algorithm ${came}, wanted RSA PKCS #1`)
+    }
+    // Two documents with one SHA-1, which anybody can make since 2017, share one signature.
+    if (algorithm.hash === 'sha1') {
+      fail('CERTIFICATE_REFUSED', child, 'is signed with SHA-1, wanted SHA-256 or better')
+    }
+    if (this.#signaturesLeft-- === 0) {
+      fail('CERTIFICATE_UNKNOWN', child, `needs over ${maxSignatures} signature checks`)
+    }
+    if (!this.#request.rsa.verifyPkcs1(issuerKey, algorithm.hash, tbsCertificate, signature)) {
+      fail('CERTIFICATE_REFUSED', child, `has a signature that "${child.issuer.text}" did not make`)
+    }
+  }
+}
+
+/** What every certificate on a path has to be: in its time, understood, and with a strong RSA key. */
+function requireUsable(certificate: Certificate, nowMs: number): RsaPublicKey {
+  const { notBeforeMs, notAfterMs, subjectPublicKey: key, extensions } = certificate
+  if (nowMs < notBeforeMs) {
+    fail('CERTIFICATE_EXPIRED', certificate, `is not valid before ${timeText(notBeforeMs)}`)
+  }
+  if (nowMs > notAfterMs) fail('CERTIFICATE_EXPIRED', certificate, `expired at ${timeText(notAfterMs)}`)
+  const [unknown] = extensions.unknownCritical
+  if (unknown) {
+    fail('UNSUPPORTED_CERTIFICATE', certificate, `has the critical extension ${unknown}, not processed here`)
+  }
+  if (key.type !== 'rsa') {
+    const came = keyAlgorithmName(key.algorithm)
+    fail('UNSUPPORTED_CERTIFICATE', certificate, `has a key of type ${came}, wanted RSA`)
+  }
+  const bits = key.modulus.toString(2).length
+  if (bits < minModulusBits) {
+    fail('CERTIFICATE_REFUSED', certificate, `has an RSA key of ${bits} bits, wanted ${minModulusBits}`)
+  }
+  // RFC 5280 §4.2.1.12: a list without serverAuth is for something else. In an issuer we take it as a limit too.
+  if (extensions.extendedKeyUsage && !extensions.extendedKeyUsage.includes(Oid.serverAuth)) {
+    fail('CERTIFICATE_REFUSED', certificate, 'is for other purposes, its extended key usage lacks serverAuth')
+  }
+  return key
+}
+
+/** RSA key exchange encrypts to the leaf's key (RFC 5246 §7.4.2). */
+function requireServerLeaf(leaf: Certificate): void {
+  const { keyUsage } = leaf.extensions
+  if (keyUsage && !keyUsage.includes('keyEncipherment')) {
+    fail('CERTIFICATE_REFUSED', leaf, 'is not for RSA key exchange, its key usage lacks keyEncipherment')
+  }
+}
+
+/** What an issuer has to be (RFC 5280 §6.1.4, steps k to n), with the intermediates `below` it. */
+function requireAuthority(issuer: Certificate, below: readonly Certificate[]): void {
+  const { basicConstraints, keyUsage } = issuer.extensions
+  if (!basicConstraints?.cA) fail('CERTIFICATE_REFUSED', issuer, 'is not a CA, its basic constraints lack cA')
+  if (keyUsage && !keyUsage.includes('keyCertSign')) {
+    fail('CERTIFICATE_REFUSED', issuer, 'may not sign certificates, its key usage lacks keyCertSign')
+  }
+  // Self-issued certificates, which a CA makes when it changes keys, do not count.
+  const depth = below.filter(({ subject, issuer }) => !equalBytes(subject.raw, issuer.raw)).length
+  const { pathLenConstraint } = basicConstraints
+  if (pathLenConstraint !== undefined && depth > pathLenConstraint) {
+    const problem = `allows ${pathLenConstraint} intermediate certificates below it, found ${depth}`
+    fail('CERTIFICATE_REFUSED', issuer, problem)
+  }
+}
+
+function fault(code: FaultCode, certificate: Certificate, problem: string): TlsError {
+  return new TlsError(code, `certificate: the one for "${certificate.subject.text}" ${problem}`)
+}
+
+function fail(code: FaultCode, certificate: Certificate, problem: string): never {
+  throw fault(code, certificate, problem)
+}
+
+function namesOf({ extensions }: Certificate): string {
+  const { dnsNames = [], ipAddresses = [] } = extensions.subjectAltName ?? {}
+  const shown = [...dnsNames.slice(0, 5), ...ipAddresses.slice(0, 5).map(bytes => bytes.join('.'))]
+  return shown.map(name => JSON.stringify(name)).join(', ') || 'no name at all'
+}
+
+const timeText = (ms: number) => new Date(ms).toISOString()

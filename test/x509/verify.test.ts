@@ -1,0 +1,228 @@
+import { execFileSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import type { FaultCode } from '../../src/errors.ts'
+import { nobleProvider } from '../../src/providers/noble/index.ts'
+import { type Certificate, parseCertificate } from '../../src/x509/certificate.ts'
+import { type ChainToVerify, verifyChain } from '../../src/x509/verify.ts'
+import { certificateFixture, fixtureDer, hasOpenssl } from './fixtures.ts'
+
+const nowMs = Date.UTC(2026, 0, 1)
+const certificates = (names: readonly string[]) => names.map(certificateFixture)
+
+/** Verifies fixtures by name. */
+function verify(chain: readonly string[], anchors: readonly string[], more: Partial<ChainToVerify> = {}) {
+  const { rsa } = nobleProvider
+  return verifyChain({
+    chain: certificates(chain),
+    anchors: certificates(anchors),
+    nowMs,
+    rsa,
+    usage: 'serverAuth',
+    ...more,
+  })
+}
+
+function expectFault(code: FaultCode, run: () => unknown): void {
+  expect(run).toThrow(expect.objectContaining({ name: 'TlsError', code }))
+}
+
+/** What `openssl verify` says about the same files at the same time, for the purpose of a TLS server. */
+function opensslAccepts(chain: readonly string[], anchors: readonly string[]): boolean {
+  const path = (name: string) => fileURLToPath(new URL(`../fixtures/x509/${name}.pem`, import.meta.url))
+  const [leaf = '', ...rest] = chain.map(path)
+  const untrusted = rest.flatMap(file => ['-untrusted', file])
+  const trusted = anchors.flatMap(anchor => ['-trusted', path(anchor)])
+  const options = ['-purpose', 'sslserver', '-attime', String(nowMs / 1000), '-auth_level', '2']
+  try {
+    execFileSync('openssl', ['verify', ...options, ...trusted, ...untrusted, leaf], { stdio: 'pipe' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+describe('chains that openssl takes, and so do we', () => {
+  test.each([
+    ['leaf, intermediate; the root is ours', ['server', 'intermediate'], ['root']],
+    ['the root is sent too', ['server', 'intermediate', 'root'], ['root']],
+    ['out of order', ['server', 'root', 'limited', 'intermediate'], ['root']],
+    ['one of two anchors with the same name', ['server', 'intermediate'], ['other-root', 'root']],
+    ['directly below the root, without key usage', ['plain'], ['root']],
+    ['a self-signed leaf that is trusted itself', ['self-signed'], ['self-signed']],
+  ])('%s', (_, chain, anchors) => {
+    if (hasOpenssl) expect(opensslAccepts(chain, anchors)).toBe(true)
+    const leaf = new X509Certificate(fixtureDer(chain[0]!))
+    const { n = '' } = leaf.publicKey.export({ format: 'jwk' })
+    const modulus = BigInt(`0x${Buffer.from(n, 'base64url').toString('hex')}`)
+    expect(verify(chain, anchors)).toEqual({
+      type: 'rsa',
+      modulus,
+      publicExponent: 65537n,
+      modulusLength: 256,
+    })
+  })
+
+  test('an anchor may be an intermediate, without its root', () => {
+    expect(() => verify(['server'], ['intermediate'])).not.toThrow()
+  })
+})
+
+describe('chains that openssl refuses, and so do we', () => {
+  test.each<[string, FaultCode, string[], string[]]>([
+    ['an expired leaf', 'CERTIFICATE_EXPIRED', ['expired'], ['root']],
+    ['no anchor', 'UNKNOWN_CA', ['server', 'intermediate'], []],
+    ['the intermediate is missing', 'UNKNOWN_CA', ['server'], ['root']],
+    ['the root is sent and not trusted', 'UNKNOWN_CA', ['server', 'intermediate', 'root'], ['self-signed']],
+    ['a self-signed leaf that is not trusted', 'UNKNOWN_CA', ['self-signed'], ['root']],
+    [
+      'a root of the same name with another key',
+      'CERTIFICATE_REFUSED',
+      ['server', 'intermediate'],
+      ['other-root'],
+    ],
+    ['a SHA-1 signature', 'CERTIFICATE_REFUSED', ['old-hash'], ['root']],
+    ['a client certificate', 'CERTIFICATE_REFUSED', ['client-only'], ['root']],
+    ['an RSA key of 1024 bits', 'CERTIFICATE_REFUSED', ['weak'], ['root']],
+    ['an issuer that is no CA', 'CERTIFICATE_REFUSED', ['below-not-authority', 'not-authority'], ['root']],
+    ['an issuer that may not sign', 'CERTIFICATE_REFUSED', ['below-non-signing', 'non-signing'], ['root']],
+    ['an issuer of clients', 'CERTIFICATE_REFUSED', ['below-client-authority', 'client-authority'], ['root']],
+    [
+      'a path longer than pathLen',
+      'CERTIFICATE_REFUSED',
+      ['leaf-limited', 'below-limited', 'limited'],
+      ['root'],
+    ],
+    [
+      'name constraints that exclude it',
+      'UNSUPPORTED_CERTIFICATE',
+      ['below-constrained', 'constrained'],
+      ['root'],
+    ],
+  ])('%s', (_, code, chain, anchors) => {
+    if (hasOpenssl) expect(opensslAccepts(chain, anchors)).toBe(false)
+    expectFault(code, () => verify(chain, anchors))
+  })
+})
+
+describe('chains that we alone refuse', () => {
+  test('a leaf that may only sign: RSA key exchange encrypts to it', () => {
+    expectFault('CERTIFICATE_REFUSED', () => verify(['signing-only'], ['root']))
+  })
+
+  test('a key that is not RSA', () => {
+    expectFault('UNSUPPORTED_CERTIFICATE', () => verify(['ec'], ['root']))
+  })
+
+  test('a critical extension that we do not process, in the leaf', () => {
+    expectFault('UNSUPPORTED_CERTIFICATE', () => verify(['critical-policy'], ['root']))
+  })
+
+  test('an empty chain', () => {
+    expectFault('BAD_CERTIFICATE', () => verify([], ['root']))
+  })
+})
+
+describe('time', () => {
+  const leaf = certificateFixture('expired')
+
+  test('the first and the last moment belong to the validity', () => {
+    for (const moment of [leaf.notBeforeMs, leaf.notAfterMs]) {
+      expect(() => verify(['expired'], ['root'], { nowMs: moment })).not.toThrow()
+    }
+    for (const moment of [leaf.notBeforeMs - 1, leaf.notAfterMs + 1]) {
+      expectFault('CERTIFICATE_EXPIRED', () => verify(['expired'], ['root'], { nowMs: moment }))
+    }
+  })
+
+  test('an anchor past its time does not count, nor does a trusted leaf', () => {
+    const late = { nowMs: Date.UTC(2100, 0, 1) }
+    expectFault('CERTIFICATE_EXPIRED', () => verify(['self-signed'], ['self-signed'], late))
+    const [root] = certificates(['root'])
+    const anchors = [{ ...root!, notAfterMs: nowMs - 1 }]
+    expectFault('CERTIFICATE_EXPIRED', () => verify(['plain'], [], { anchors }))
+  })
+})
+
+describe('names', () => {
+  test.each(['server.example', 'a.wild.example', '192.0.2.1', '2001:db8:0::1', 'Server.Example.'])(
+    '%s',
+    serverName => {
+      expect(() => verify(['server', 'intermediate'], ['root'], { serverName })).not.toThrow()
+    },
+  )
+
+  test.each(['other.example', 'wild.example', '192.0.2.2', '2001:db8::2', ''])('not %j', serverName => {
+    expectFault('HOSTNAME_MISMATCH', () => verify(['server', 'intermediate'], ['root'], { serverName }))
+  })
+
+  test('the common name counts for nothing', () => {
+    const [leaf] = certificates(['server'])
+    expect(leaf?.subject.text).toContain('CN=server.example')
+    const nameless = { ...leaf!, extensions: { ...leaf!.extensions, subjectAltName: undefined } }
+    const request = { chain: [nameless, certificateFixture('intermediate')], serverName: 'server.example' }
+    expectFault('HOSTNAME_MISMATCH', () => verify([], ['root'], request))
+  })
+})
+
+describe('forgeries', () => {
+  test('every changed byte of what is signed, and of the signature, is refused', () => {
+    const der = fixtureDer('plain')
+    const anchors = certificates(['root'])
+    for (let i = 4; i < der.length; i += 3) {
+      const changed = der.slice()
+      changed[i]! ^= 0x04
+      expect(() => verify([], [], { chain: [parseCertificate(changed)], anchors }), `byte ${i}`).toThrow(
+        expect.objectContaining({ name: 'TlsError' }),
+      )
+    }
+  })
+
+  test('a leaf cannot issue another leaf', () => {
+    const parsed = certificates(['server', 'plain', 'intermediate'])
+    const child: Certificate = { ...parsed[0]!, issuer: parsed[1]!.subject }
+    expectFault('CERTIFICATE_REFUSED', () => verify([], ['root'], { chain: [child, parsed[1]!] }))
+  })
+
+  test('two certificates that name each other as issuer do not loop', () => {
+    const [server, intermediate, root] = certificates(['server', 'intermediate', 'root'])
+    const a = { ...intermediate!, issuer: root!.subject }
+    const b = { ...root!, issuer: intermediate!.subject }
+    const accepting = { ...nobleProvider.rsa, verifyPkcs1: () => true }
+    expectFault('UNKNOWN_CA', () =>
+      verify([], ['self-signed'], { chain: [server!, a, b, a, b], rsa: accepting }),
+    )
+  })
+
+  test('many issuers of one name cost no more than a bounded number of signatures', () => {
+    const [server, intermediate] = certificates(['server', 'intermediate'])
+    let verified = 0
+    const counting = {
+      ...nobleProvider.rsa,
+      verifyPkcs1: () => {
+        verified++
+        return false
+      },
+    }
+    const chain = [server!, ...Array.from({ length: 500 }, () => ({ ...intermediate! }))]
+    expectFault('CERTIFICATE_UNKNOWN', () => verify([], ['root'], { chain, rsa: counting }))
+    expect(verified).toBe(32)
+  })
+
+  test('a chain deeper than nine certificates below the anchor is not followed', () => {
+    const [leaf, issuer, root] = certificates(['server', 'intermediate', 'root'])
+    const named = (number: number) => ({ raw: Uint8Array.of(number), text: `CN=${number}` })
+    const accepting = { ...nobleProvider.rsa, verifyPkcs1: () => true }
+    const chainOf = (length: number): Certificate[] => [
+      { ...leaf!, issuer: named(1) },
+      ...Array.from({ length }, (_, i) => ({
+        ...issuer!,
+        subject: named(i + 1),
+        issuer: i + 1 === length ? root!.subject : named(i + 2),
+      })),
+    ]
+    expect(() => verify([], ['root'], { chain: chainOf(8), rsa: accepting })).not.toThrow()
+    expectFault('UNKNOWN_CA', () => verify([], ['root'], { chain: chainOf(9), rsa: accepting }))
+  })
+})
