@@ -49,7 +49,8 @@ export function testCertifiedKey(): CertifiedKey {
   return shared
 }
 
-export const testAnchors = () => certificatesFromPem(fixture('ca.pem'), 'ca')
+/** The fixtures' authority. */
+export const testAnchors = certificatesFromPem(fixture('ca.pem'), 'ca')
 
 /** One side: its driver, what it wants sent, and what happened to it. */
 export class Side {
@@ -139,7 +140,7 @@ export function clientSide(options: PairOptions = {}): Side {
   return new Side(new Connection(config), {
     verifyCertificate: certificateVerifier({
       provider,
-      anchors: testAnchors(),
+      anchors: testAnchors,
       now,
       rejectUnauthorized: true,
     }),
