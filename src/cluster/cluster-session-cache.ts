@@ -1,0 +1,241 @@
+/**
+ * The sessions of a cluster as one server sees them: whoever did the full handshake, any server resumes. The
+ * store is asked only about IDs of our own making; nothing here ever throws into a handshake. A session whose
+ * owner is this very server goes over HTTP like any other: that happens where it is the only node, or another
+ * server drew the ID.
+ */
+import { emptyBytes } from '../bytes.ts'
+import type { RandomBytes } from '../crypto/provider.ts'
+import type { SessionCache } from '../driver/session-cache.ts'
+import type { Lookup, MissReason } from '../handshake/effects.ts'
+import { hasExpired, maxLifetimeSeconds, type Session } from '../session/session.ts'
+import { maxPeerCertificateBytes } from '../session/session-record.ts'
+import { toBase64url } from './base64url.ts'
+import type { EpochKeys } from './epoch-keys.ts'
+import type { ClusterKeys } from './keys.ts'
+import type { Membership } from './membership.ts'
+import { openSession, sealSession } from './sealed-record.ts'
+import { SessionIds } from './session-ids.ts'
+import { type SessionStore, StoreFailure, type StoreFailureReason } from './session-store.ts'
+
+export interface ClusterSessionCacheOptions {
+  readonly membership: Membership
+  /** Which node this server is, if it is one: new sessions get another owner. */
+  readonly nodeId?: string | undefined
+  readonly keys: ClusterKeys
+  readonly store: SessionStore
+  /** For the nonces of seals; the random bytes of an ID are handed to `drawId`. */
+  readonly random: RandomBytes
+  /** ms since 1970. */
+  readonly now: () => number
+}
+
+export interface ClusterSessionCacheCounters {
+  drawn: number
+  /** IDs thrown away because their owner did not suit. */
+  redrawn: number
+  /** IDs that had to be taken with an owner that does not suit. */
+  unsuited: number
+  readonly lookups: Record<'hit' | MissReason, number>
+  /** `unstorable`: a session that is over, or does not fit a record, or whose ID is not ours. */
+  readonly store_put_total: Record<'ok' | 'unstorable' | StoreFailureReason, number>
+  readonly store_delete_total: Record<'ok' | StoreFailureReason, number>
+}
+
+export class ClusterSessionCache implements SessionCache {
+  readonly counters: ClusterSessionCacheCounters = {
+    drawn: 0,
+    redrawn: 0,
+    unsuited: 0,
+    lookups: zeroLookups(),
+    store_put_total: { ok: 0, unstorable: 0, timeout: 0, conflict: 0, gone: 0, error: 0 },
+    store_delete_total: { ok: 0, timeout: 0, conflict: 0, gone: 0, error: 0 },
+  }
+  readonly #membership: Membership
+  readonly #keys: ClusterKeys
+  readonly #store: SessionStore
+  readonly #random: RandomBytes
+  readonly #now: () => number
+  readonly #ids: SessionIds
+  readonly #eligibleOwners: ReadonlySet<string>
+  /** The last PUT or DELETE under way for each storage key. */
+  readonly #underWay = new Map<string, Promise<void>>()
+
+  constructor({ membership, nodeId, keys, store, random, now }: ClusterSessionCacheOptions) {
+    this.#membership = membership
+    this.#keys = keys
+    this.#store = store
+    this.#random = random
+    this.#now = now
+    this.#ids = new SessionIds({ keys, now })
+    this.#eligibleOwners = eligibleOwners(membership, nodeId)
+  }
+
+  /**
+   * A new ID whose first owner is active and, wherever there is another, not this server: so a session
+   * outlives the server that made it. Empty when no node is active or no key epoch has begun.
+   */
+  drawId(random: RandomBytes): Uint8Array {
+    if (this.#eligibleOwners.size === 0) return emptyBytes
+    const { id, draws, suited } = this.#ids.draw(random, storageKey =>
+      this.#eligibleOwners.has(this.#membership.ownersOf(storageKey)[0]!.id),
+    )
+    if (id.length === 0) return emptyBytes
+    this.counters.drawn++
+    this.counters.redrawn += draws - 1
+    if (!suited) this.counters.unsuited++
+    return id
+  }
+
+  /** An ID that is not ours is answered at once, without I/O; for one that is, the store is asked. Never rejects. */
+  load(id: Uint8Array, signal: AbortSignal): Lookup | Promise<Lookup> {
+    const keys = this.#ids.check(id)
+    if (typeof keys === 'string') return this.#counted({ miss: keys })
+    return this.#fetch(keys.storageKey(id), signal).then(lookup => this.#counted(lookup))
+  }
+
+  /** Seals the session and sends it to its owners. A session that is over, or too large, is not stored. */
+  save(id: Uint8Array, session: Session): void {
+    const keys = this.#ids.check(id)
+    const nowMs = this.#now()
+    const sealing = this.#keys.current(nowMs)
+    if (typeof keys === 'string' || sealing === undefined || !isStorable(session, nowMs)) {
+      this.counters.store_put_total.unstorable++
+      return
+    }
+    const storageKey = keys.storageKey(id)
+    const sealed = this.#seal(session, sealing, storageKey)
+    if (sealed === undefined) return
+    // A creation time a little ahead of our clock must not ask a node for more than it gives.
+    const restMs = Math.ceil(session.createdMs + session.lifetimeSeconds * 1000 - nowMs)
+    const lifetimeMs = Math.min(restMs, maxLifetimeSeconds * 1000)
+    this.#afterOthers(storageKey, this.counters.store_put_total, () =>
+      this.#store.put(storageKey, sealed, lifetimeMs),
+    )
+  }
+
+  /** Deletes the session from its owners, after a PUT of ours that may be under way. */
+  forget(id: Uint8Array): void {
+    const keys = this.#ids.check(id)
+    if (typeof keys === 'string') return
+    const storageKey = keys.storageKey(id)
+    this.#afterOthers(storageKey, this.counters.store_delete_total, () => this.#store.delete(storageKey))
+  }
+
+  /** The node ID of the first owner; `undefined` for an ID that is not ours. */
+  ownerOf(id: Uint8Array): string | undefined {
+    const keys = this.#ids.check(id)
+    return typeof keys === 'string' ? undefined : this.#membership.ownersOf(keys.storageKey(id))[0]?.id
+  }
+
+  /** Waits for what is under way, `timeoutMs` at most: a server that shuts down hands its sessions over first. Returns how many were left. */
+  async flush(timeoutMs = 200): Promise<number> {
+    let timer: NodeJS.Timeout | undefined
+    const timeout = new Promise<void>(resolve => {
+      timer = setTimeout(resolve, timeoutMs)
+    })
+    await Promise.race([Promise.all(this.#underWay.values()), timeout])
+    clearTimeout(timer)
+    return this.#underWay.size
+  }
+
+  async #fetch(storageKey: Uint8Array, signal: AbortSignal): Promise<Lookup> {
+    try {
+      const sealed = await this.#store.get(storageKey, signal)
+      if (sealed === undefined) return { miss: 'miss' }
+      const nowMs = this.#now()
+      const lookup = openSession(sealed, { keys: this.#keys, storageKey, nowMs })
+      if ('session' in lookup && hasExpired(lookup.session, nowMs)) {
+        lookup.session.masterSecret.wipe()
+        return { miss: 'expired' }
+      }
+      return lookup
+    } catch (error) {
+      const timedOut = signal.aborted || reasonOf(error) === 'timeout'
+      return { miss: timedOut ? 'timeout' : 'error' }
+    }
+  }
+
+  #counted(lookup: Lookup): Lookup {
+    this.counters.lookups['session' in lookup ? 'hit' : lookup.miss]++
+    return lookup
+  }
+
+  #seal(session: Session, keys: EpochKeys, storageKey: Uint8Array): Uint8Array | undefined {
+    try {
+      return sealSession(session, { keys, storageKey, random: this.#random })
+    } catch {
+      // A field that no record can hold. Nobody is there to catch it, and the connection is none the worse.
+      this.counters.store_put_total.unstorable++
+      return undefined
+    }
+  }
+
+  /**
+   * Starts `operation` once what is under way for the key is done: a DELETE never overtakes the PUT it is
+   * meant for. Its failure is counted, and goes no further.
+   */
+  #afterOthers(
+    storageKey: Uint8Array,
+    totals: Record<'ok' | StoreFailureReason, number>,
+    operation: () => Promise<void>,
+  ): void {
+    const name = toBase64url(storageKey)
+    const earlier = this.#underWay.get(name)
+    const count = (result: 'ok' | StoreFailureReason) => {
+      totals[result]++
+    }
+    const started = earlier === undefined ? attempt(operation) : earlier.then(operation)
+    const ended: Promise<void> = started
+      .then(
+        () => count('ok'),
+        error => count(reasonOf(error)),
+      )
+      .then(() => {
+        if (this.#underWay.get(name) === ended) this.#underWay.delete(name)
+      })
+    this.#underWay.set(name, ended)
+  }
+}
+
+/** Active nodes other than this server; where it is the only one, itself. */
+function eligibleOwners({ info }: Membership, nodeId: string | undefined): ReadonlySet<string> {
+  const active = info.nodes.filter(node => node.state === 'active').map(node => node.id)
+  const others = active.filter(id => id !== nodeId)
+  return new Set(others.length > 0 ? others : active)
+}
+
+/** Runs at once, and makes a rejection of what is thrown. */
+async function attempt(operation: () => Promise<void>): Promise<void> {
+  return operation()
+}
+
+function isStorable(session: Session, nowMs: number): boolean {
+  return (
+    session.lifetimeSeconds <= maxLifetimeSeconds &&
+    session.peerCertificate.length <= maxPeerCertificateBytes &&
+    !hasExpired(session, nowMs)
+  )
+}
+
+function reasonOf(error: unknown): StoreFailureReason {
+  return error instanceof StoreFailure ? error.reason : 'error'
+}
+
+function zeroLookups(): ClusterSessionCacheCounters['lookups'] {
+  return {
+    hit: 0,
+    miss: 0,
+    expired: 0,
+    foreign_id: 0,
+    epoch: 0,
+    auth: 0,
+    policy: 0,
+    server_name: 0,
+    ems: 0,
+    suite: 0,
+    timeout: 0,
+    breaker: 0,
+    error: 0,
+  }
+}

@@ -1,0 +1,48 @@
+/** `ringtls/cluster`: sessions that any server of a cluster resumes. */
+export {
+  type ClusterInfo,
+  type ClusterNode,
+  clusterDigest,
+  type NodeState,
+  nodeStates,
+  type PlacementName,
+  parseClusterInfo,
+  placementNames,
+  readClusterInfo,
+} from './cluster-info.ts'
+export { type ClusterMember, type ClusterMemberOptions, joinCluster } from './cluster-member.ts'
+export {
+  ClusterSessionCache,
+  type ClusterSessionCacheCounters,
+  type ClusterSessionCacheOptions,
+} from './cluster-session-cache.ts'
+export type { KeyPeriod } from './epoch-keys.ts'
+export {
+  defaultHttpSessionStoreLimits,
+  HttpSessionStore,
+  type HttpSessionStoreCounters,
+  type HttpSessionStoreLimits,
+  type HttpSessionStoreOptions,
+} from './http-session-store.ts'
+export { ClusterKeys, makeClusterKeys, maxLiveEpochs, parseClusterKeys, readClusterKeys } from './keys.ts'
+export { type Membership, membershipOf } from './membership.ts'
+export {
+  chord,
+  kademlia,
+  type PlacedNode,
+  type Placement,
+  placementOf,
+  rendezvous,
+  ring,
+  type Sha256,
+  table,
+} from './placement/index.ts'
+export {
+  createSessionNode,
+  defaultSessionNodeLimits,
+  type SessionNode,
+  type SessionNodeCounters,
+  type SessionNodeLimits,
+  type SessionNodeOptions,
+} from './session-node.ts'
+export { type SessionStore, StoreFailure, type StoreFailureReason } from './session-store.ts'

@@ -1,0 +1,164 @@
+import { readFileSync, statSync } from 'node:fs'
+import type { CryptoProvider, RandomBytes } from '../crypto/provider.ts'
+import { ApiMisuse } from '../errors.ts'
+import { Secret } from '../secret.ts'
+import { base64url32, fromBase64url, toBase64url } from './base64url.ts'
+import { EpochKeys, type KeyPeriod } from './epoch-keys.ts'
+import { JsonField } from './json-field.ts'
+
+/** A session ID says its epoch in six bits, and rotation needs one number that is free. */
+export const maxLiveEpochs = 63
+
+/** The keys that a cluster shares, newest epoch first. Which one is used when is a matter of the clock alone. */
+export class ClusterKeys {
+  readonly #epochs: readonly EpochKeys[]
+
+  constructor(epochs: readonly EpochKeys[]) {
+    this.#epochs = [...epochs].sort((a, b) => b.epoch - a.epoch)
+  }
+
+  /** The newest epoch whose notBefore has passed: what is drawn, sealed and signed now. None: nothing is resumable. */
+  current(nowMs: number): EpochKeys | undefined {
+    return this.#epochs.find(keys => keys.notBeforeMs <= nowMs && nowMs <= keys.notAfterMs)
+  }
+
+  /**
+   * The keys of an epoch that is not past its notAfter. One whose notBefore is still to come opens too: the
+   * server that sealed with it has a clock that is ahead of ours.
+   */
+  ofEpoch(epoch: number, nowMs: number): EpochKeys | undefined {
+    return this.#epochs.find(keys => keys.epoch === epoch && nowMs <= keys.notAfterMs)
+  }
+
+  /** The same by the six bits of a session ID, which are unambiguous among live epochs. */
+  ofEpochBits(bits: number, nowMs: number): EpochKeys | undefined {
+    return this.#epochs.find(keys => keys.epoch % 64 === bits && nowMs <= keys.notAfterMs)
+  }
+
+  /**
+   * Whether an ID with these six bits may be of an epoch that is not at hand: one that is over, or the next one
+   * where a rotation has not come here yet. Every other number is a stranger's.
+   */
+  isMissingEpoch(bits: number): boolean {
+    const epochs = this.#epochs.map(({ epoch }) => epoch)
+    const neighbours = [Math.min(...epochs) - 1, ...epochs, Math.max(...epochs) + 1]
+    return neighbours.some(epoch => epoch >= 0 && epoch % 64 === bits)
+  }
+
+  /** The periods of all epochs, for people: no key is in it. */
+  get periods(): readonly KeyPeriod[] {
+    return this.#epochs.map(({ epoch, notBeforeMs, notAfterMs }) => ({ epoch, notBeforeMs, notAfterMs }))
+  }
+}
+
+export interface KeySurroundings {
+  readonly provider: CryptoProvider
+  /** Epochs past their notAfter at this time are left out, ms since 1970. */
+  readonly nowMs: number
+}
+
+/**
+ * Reads a cluster key document:
+ * `{"keys":[{"epoch":1,"notBefore":"2025-01-31T12:00:00Z","notAfter":null,"key":"43 characters"}]}`.
+ * Times are ISO 8601 in UTC, since people edit them; `notAfter` is null until a successor is added; `key` is
+ * 32 bytes in base64url. Throws ApiMisuse in one line that says what to do and quotes nothing of the text.
+ * @param name what errors call the document: its path, or an environment variable
+ */
+export function parseClusterKeys(
+  text: string,
+  name: string,
+  { provider, nowMs }: KeySurroundings,
+): ClusterKeys {
+  const root = JsonField.parse(text, { name, secret: true })
+  const keys = root.members(['keys']).keys
+  // A file may be long with epochs that are over; a thousand of them is a mistake.
+  const all = keys.items(1, 1000).map(readEntry)
+  const live = all.filter(({ period }) => nowMs <= period.notAfterMs)
+  if (live.length === 0)
+    keys.fail('an epoch that is not past its notAfter; add one with `ringtls rotate-key`')
+  if (live.length > maxLiveEpochs)
+    keys.fail(`at most ${maxLiveEpochs} epochs not past their notAfter; remove old ones`)
+  refuseSharedBits(keys, live)
+  return new ClusterKeys(live.map(({ period, key }) => new EpochKeys(period, key, provider)))
+}
+
+/**
+ * Reads the key file at `path`. A mode that lets others read it is a warning and no error: a Docker secret or
+ * a Kubernetes volume is mounted 0444 inside a container where nobody else is. Throws ApiMisuse.
+ */
+export function readClusterKeys(
+  path: string,
+  surroundings: KeySurroundings,
+): { readonly keys: ClusterKeys; readonly warnings: readonly string[] } {
+  const keys = parseClusterKeys(readText(path), path, surroundings)
+  return { keys, warnings: modeWarnings(path) }
+}
+
+/**
+ * The text of a new key file with one epoch, for `ringtls init`; write it with mode 0600. Its epoch began a
+ * minute ago: nobody has to be told first, and a server whose clock is a little behind can seal at once.
+ */
+export function makeClusterKeys({ random, nowMs }: { random: RandomBytes; nowMs: number }): string {
+  const notBefore = new Date(nowMs - 60_000).toISOString()
+  const entry = { epoch: 1, notBefore, notAfter: null, key: toBase64url(random(32)) }
+  return `${JSON.stringify({ keys: [entry] }, undefined, 2)}\n`
+}
+
+interface KeyEntry {
+  readonly period: KeyPeriod
+  readonly key: Secret
+}
+
+function readEntry(field: JsonField): KeyEntry {
+  const { epoch, notBefore, notAfter, key } = field.members(['epoch', 'notBefore', 'notAfter', 'key'])
+  const period = {
+    epoch: epoch.integer(0, 0xffff_ffff),
+    notBeforeMs: timeOf(notBefore),
+    notAfterMs: notAfter.isNull ? Number.POSITIVE_INFINITY : timeOf(notAfter),
+  }
+  if (period.notAfterMs <= period.notBeforeMs) notAfter.fail('a time after notBefore')
+  const text = key.text(base64url32, '32 bytes in base64url (43 characters); make a file with `ringtls init`')
+  return { period, key: new Secret(fromBase64url(text)) }
+}
+
+const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/
+
+function timeOf(field: JsonField): number {
+  const need = 'a time in UTC such as 2025-01-31T12:00:00Z'
+  const timeMs = Date.parse(field.text(isoTime, need))
+  return Number.isNaN(timeMs) ? field.fail(need) : timeMs
+}
+
+function refuseSharedBits(field: JsonField, entries: readonly KeyEntry[]): void {
+  const epochOfBits = new Map<number, number>()
+  for (const { period } of entries) {
+    const other = epochOfBits.get(period.epoch % 64)
+    if (other !== undefined) {
+      field.fail(`epochs that differ modulo 64, which ${other} and ${period.epoch} do not; remove one`)
+    }
+    epochOfBits.set(period.epoch % 64, period.epoch)
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ENOENT')
+      throw new ApiMisuse(`${path}: there is no such file; make one with \`ringtls init\``)
+    throw new ApiMisuse(
+      `${path}: cannot read the cluster key (${code ?? 'unknown error'}); check owner and mode`,
+    )
+  }
+}
+
+function modeWarnings(path: string): readonly string[] {
+  // Windows has no such mode; what stat makes up there means nothing.
+  if (process.platform === 'win32') return []
+  const mode = statSync(path).mode & 0o777
+  if ((mode & 0o077) === 0) return []
+  return [
+    `${path}: mode ${mode.toString(8).padStart(4, '0')} lets others read the cluster key; run chmod 600 on it`,
+  ]
+}

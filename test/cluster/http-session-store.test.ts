@@ -1,0 +1,345 @@
+import { randomBytes } from 'node:crypto'
+import type { RequestListener } from 'node:http'
+import type { Socket } from 'node:net'
+import { afterEach, describe, expect, test } from 'vitest'
+import { HttpSessionStore } from '../../src/cluster/http-session-store.ts'
+import { membershipOf } from '../../src/cluster/membership.ts'
+import { StoreFailure } from '../../src/cluster/session-store.ts'
+import {
+  Clock,
+  noSignal,
+  Openings,
+  openCluster,
+  openHttp,
+  openTcp,
+  provider,
+  seededRandom,
+  testInfo,
+  testKeys,
+  until,
+} from './support.ts'
+
+const openings = new Openings()
+afterEach(() => openings.release())
+
+const storageKey = new Uint8Array(32).fill(3)
+const record = new Uint8Array(Buffer.from('a sealed record'))
+
+function storeOf(urls: readonly string[], timeoutMs: number, writeTimeoutMs = timeoutMs): HttpSessionStore {
+  const nodes = urls.map((url, i) => ({ id: `n${i}`, url }))
+  const membership = membershipOf(testInfo(nodes, { replicas: 16 }), provider)
+  const limits = { readTimeoutMs: timeoutMs, writeTimeoutMs }
+  const store = new HttpSessionStore({
+    membership,
+    keys: testKeys(),
+    provider,
+    random: seededRandom('store'),
+    now: new Clock().now,
+    limits,
+  })
+  openings.add(() => store.close())
+  return store
+}
+
+async function reasonOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work
+  } catch (error) {
+    if (error instanceof StoreFailure) return error.reason
+    throw error
+  }
+  throw new Error('nothing was rejected')
+}
+
+describe('against session nodes', () => {
+  test('puts to all owners, reads from the first, deletes from all', async () => {
+    const { nodes, server } = await openCluster(openings, 3, { info: { replicas: 2 } })
+    const { store } = server()
+    await store.put(storageKey, record, 5000)
+    expect(nodes.map(node => node.memory.entries).sort()).toEqual([0, 1, 1])
+    expect(await store.get(storageKey, noSignal)).toEqual(record)
+    await store.delete(storageKey)
+    expect(nodes.map(node => node.memory.entries)).toEqual([0, 0, 0])
+    expect(await store.get(storageKey, noSignal)).toBeUndefined()
+  })
+
+  test('a second record under a key is a conflict, one after a delete is gone', async () => {
+    const { server } = await openCluster(openings, 2)
+    const { store } = server()
+    await store.put(storageKey, record, 5000)
+    await store.put(storageKey, record, 5000)
+    expect(await reasonOf(store.put(storageKey, new Uint8Array([1]), 5000))).toBe('conflict')
+    await store.delete(storageKey)
+    expect(await reasonOf(store.put(storageKey, record, 5000))).toBe('gone')
+  })
+
+  test('reads from the second owner when the first is dead, and takes a PUT to one of two', async () => {
+    const { nodes, server, info } = await openCluster(openings, 2, { info: { replicas: 2 } })
+    const { store } = server()
+    await store.put(storageKey, record, 5000)
+    const first = membershipOf(info, provider).ownersOf(storageKey)[0]!.id
+    await nodes[info.nodes.findIndex(node => node.id === first)]!.close()
+    expect(await store.get(storageKey, noSignal)).toEqual(record)
+    await store.put(new Uint8Array(32).fill(4), record, 5000)
+    expect(store.counters.replica_put_failures).toBe(1)
+    expect(await reasonOf(store.delete(storageKey))).toBe('error')
+  })
+
+  test('a 410 from the first owner ends the read, a failure without a record elsewhere rejects', async () => {
+    const deleted = await openHttp(openings, (_, response) => response.writeHead(410).end())
+    const missing = await openHttp(openings, (_, response) => response.writeHead(404).end())
+    const broken = await openHttp(openings, (_, response) => response.writeHead(500).end())
+    expect(await storeOf([deleted], 2000).get(storageKey, noSignal)).toBeUndefined()
+    expect(await storeOf([missing], 2000).get(storageKey, noSignal)).toBeUndefined()
+    expect(await reasonOf(storeOf([missing, broken], 2000).get(storageKey, noSignal))).toBe('error')
+    expect(await reasonOf(storeOf([broken, missing], 2000).get(storageKey, noSignal))).toBe('error')
+  })
+
+  test('a tombstone of the first owner outweighs the record of the second', async () => {
+    let asked = 0
+    const listener: RequestListener = (_, response) => {
+      if (asked++ === 0) response.writeHead(410).end()
+      else response.writeHead(200, { 'content-type': 'application/octet-stream' }).end('record')
+    }
+    const store = storeOf([await openHttp(openings, listener), await openHttp(openings, listener)], 5000)
+    expect(await store.get(storageKey, noSignal)).toBeUndefined()
+    expect(asked).toBe(1)
+    expect((await store.get(storageKey, noSignal))?.length).toBe(6)
+  })
+
+  test('a clock 31 s ahead, or another key, is refused', async () => {
+    const { nodes, clock, server } = await openCluster(openings, 1)
+    expect(
+      await reasonOf(server(undefined, { now: () => clock.nowMs + 31_000 }).store.get(storageKey, noSignal)),
+    ).toBe('error')
+    const keys = testKeys([{ epoch: 1 }], 'another cluster')
+    expect(await reasonOf(server(undefined, { keys }).store.put(storageKey, record, 5000))).toBe('error')
+    expect(nodes[0]!.counters.unauthorized).toMatchObject({ clock_skew: 1, wrong_mac: 1 })
+  })
+
+  test('a node that thinks it is another refuses', async () => {
+    const { nodes, info, server } = await openCluster(openings, 2)
+    const [a, b] = info.nodes
+    const swapped = testInfo([
+      { id: a!.id, url: b!.url },
+      { id: b!.id, url: a!.url },
+    ])
+    const { store } = server(undefined, { info: swapped })
+    expect(await reasonOf(store.get(storageKey, noSignal))).toBe('error')
+    expect(nodes[0]!.counters.unauthorized.wrong_mac + nodes[1]!.counters.unauthorized.wrong_mac).toBe(1)
+  })
+
+  test('a cluster_info that differs is seen on both sides', async () => {
+    const { nodes, info, server } = await openCluster(openings, 1)
+    const { store } = server(undefined, { info: testInfo(info.nodes, { revision: 2 }) })
+    expect(await store.get(storageKey, noSignal)).toBeUndefined()
+    expect(store.counters.cluster_digest_mismatch).toBe(1)
+    expect(nodes[0]!.counters.cluster_digest_mismatch).toBe(1)
+  })
+
+  test('draining nodes are read and not written, nodes that are down are not asked', async () => {
+    const { nodes, info, server } = await openCluster(openings, 1)
+    await server().store.put(storageKey, record, 5000)
+    const inState = (state: string) =>
+      server(undefined, { info: testInfo([{ ...info.nodes[0], state }]) }).store
+    expect(await inState('draining').get(storageKey, noSignal)).toEqual(record)
+    expect(await reasonOf(inState('draining').put(storageKey, record, 5000))).toBe('error')
+    const { get } = structuredClone(nodes[0]!.counters)
+    expect(await inState('down').get(storageKey, noSignal)).toBeUndefined()
+    expect(nodes[0]!.counters.get).toEqual(get)
+    await inState('draining').delete(storageKey)
+    expect(nodes[0]!.memory.entries).toBe(0)
+  })
+})
+
+describe('an answer that is none', () => {
+  const octets = { 'content-type': 'application/octet-stream' }
+
+  test.each<[string, RequestListener]>([
+    ['204', (_, response) => response.writeHead(204).end()],
+    ['301', (_, response) => response.writeHead(301, { location: '/healthz' }).end()],
+    ['401', (_, response) => response.writeHead(401).end()],
+    ['500', (_, response) => response.writeHead(500).end('oh')],
+    ['503', (_, response) => response.writeHead(503).end()],
+    [
+      'a captive portal',
+      (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'),
+    ],
+    ['no content type', (_, response) => response.writeHead(200).end('x')],
+    ['an empty record', (_, response) => response.writeHead(200, octets).end()],
+    ['4,097 bytes', (_, response) => response.writeHead(200, octets).end(Buffer.alloc(4097))],
+    ['10 MB', (_, response) => response.writeHead(200, octets).end(Buffer.alloc(10_000_000))],
+    [
+      '10 MB in chunks',
+      (_, response) => {
+        response.writeHead(200, octets)
+        for (let i = 0; i < 1000; i++) response.write(Buffer.alloc(10_000))
+        response.end()
+      },
+    ],
+    [
+      'a connection closed in the body',
+      (_, response) => {
+        response.writeHead(200, { ...octets, 'content-length': 100 })
+        response.write('half', () => response.destroy())
+      },
+    ],
+  ])('such as %s rejects', async (_, listener) => {
+    const store = storeOf([await openHttp(openings, listener)], 5000)
+    expect(await reasonOf(store.get(storageKey, noSignal))).toBe('error')
+  })
+
+  test('such as a redirect is not followed', async () => {
+    let followed = 0
+    const target = await openHttp(openings, (_, response) => {
+      followed++
+      response.writeHead(200, octets).end('record')
+    })
+    const origin = await openHttp(openings, (_, response) =>
+      response.writeHead(302, { location: target }).end(),
+    )
+    expect(await reasonOf(storeOf([origin], 5000).get(storageKey, noSignal))).toBe('error')
+    expect(followed).toBe(0)
+  })
+
+  test('of 4,096 bytes is one', async () => {
+    const origin = await openHttp(openings, (_, response) =>
+      response.writeHead(200, octets).end(Buffer.alloc(4096, 1)),
+    )
+    expect((await storeOf([origin], 5000).get(storageKey, noSignal))?.length).toBe(4096)
+  })
+
+  test.each<[string, (socket: Socket) => void]>([
+    ['random bytes', socket => socket.once('data', () => socket.end(randomBytes(500)))],
+    ['a garbage status line', socket => socket.once('data', () => socket.end('HTTP/9.9 abc\r\n\r\n'))],
+    ['a closed connection', socket => socket.once('data', () => socket.end())],
+    ['a reset', socket => socket.once('data', () => socket.resetAndDestroy())],
+    [
+      'endless headers',
+      socket => socket.once('data', () => socket.write(`HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(5000)}`)),
+    ],
+  ])('such as %s rejects', async (_, onSocket) => {
+    const store = storeOf([await openTcp(openings, onSocket)], 5000)
+    expect(await reasonOf(store.get(storageKey, noSignal))).toBe('error')
+    expect(await reasonOf(store.put(storageKey, record, 1000))).toBe('error')
+    expect(await reasonOf(store.delete(storageKey))).toBe('error')
+  })
+
+  test('where nobody listens rejects', async () => {
+    const origin = await openTcp(openings, () => {})
+    await openings.release()
+    expect(await reasonOf(storeOf([origin], 5000).get(storageKey, noSignal))).toBe('error')
+  })
+})
+
+describe('no answer in time', () => {
+  const trickle = (socket: Socket) => {
+    socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: 1000\r\n\r\n')
+    const timer = setInterval(() => socket.write('x'), 20)
+    socket.on('close', () => clearInterval(timer))
+  }
+
+  test.each<[string, (socket: Socket) => void]>([
+    ['a node that says nothing', () => {}],
+    ['a node that says a byte every 20 ms', socket => socket.once('data', () => trickle(socket))],
+    [
+      'a node that never ends its headers',
+      socket => socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\n')),
+    ],
+  ])('of %s rejects with timeout', async (_, onSocket) => {
+    const store = storeOf([await openTcp(openings, onSocket)], 60)
+    const before = performance.now()
+    const reasons = await Promise.all([
+      reasonOf(store.get(storageKey, noSignal)),
+      reasonOf(store.put(storageKey, record, 1000)),
+      reasonOf(store.delete(storageKey)),
+    ])
+    expect(reasons).toEqual(['timeout', 'timeout', 'timeout'])
+    expect(performance.now() - before).toBeLessThan(1000)
+  })
+
+  test('drops the connection, so that nothing piles up at a node that hangs', async () => {
+    let closed = 0
+    const origin = await openTcp(openings, socket => socket.on('close', () => closed++).resume())
+    // The library's own timers go by the time for writes: they must not be what ends it.
+    const store = storeOf([origin], 60, 60_000)
+    expect(await reasonOf(store.get(storageKey, noSignal))).toBe('timeout')
+    await until(() => closed === 1)
+  })
+
+  test('has one budget for all owners together', async () => {
+    const origins = await Promise.all([1, 2, 3, 4].map(() => openTcp(openings, () => {})))
+    const before = performance.now()
+    expect(await reasonOf(storeOf(origins, 100).get(storageKey, noSignal))).toBe('timeout')
+    expect(performance.now() - before).toBeLessThan(1000)
+  })
+
+  test('ends when the caller gives up, before and while it is asked', async () => {
+    const store = storeOf([await openTcp(openings, () => {})], 60_000)
+    expect(await reasonOf(store.get(storageKey, AbortSignal.abort()))).toBe('timeout')
+    expect(store.counters.requests).toBe(0)
+    const ending = new AbortController()
+    setTimeout(() => ending.abort(), 20)
+    expect(await reasonOf(store.get(storageKey, ending.signal))).toBe('timeout')
+  })
+
+  test('does not pair a late answer with the next request', async () => {
+    let asked = 0
+    const origin = await openHttp(openings, (request, response) => {
+      const late = asked++ === 0
+      setTimeout(
+        () => response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(request.url),
+        late ? 150 : 0,
+      )
+    })
+    const store = storeOf([origin], 100)
+    expect(await reasonOf(store.get(storageKey, noSignal))).toBe('timeout')
+    const other = new Uint8Array(32).fill(9)
+    await new Promise(resolve => setTimeout(resolve, 100))
+    const answer = await storeOf([origin], 5000).get(other, noSignal)
+    expect(Buffer.from(answer ?? []).toString()).toBe(
+      `/v1/sessions/${Buffer.from(other).toString('base64url')}`,
+    )
+    expect(Buffer.from((await store.get(other, noSignal)) ?? []).toString()).toContain(
+      Buffer.from(other).toString('base64url'),
+    )
+  })
+})
+
+describe('a kept connection', () => {
+  test('that is closed as we write is tried once more, signed anew', async () => {
+    const seen: string[] = []
+    const origin = await openTcp(openings, socket => {
+      socket.on('data', data => {
+        seen.push(/nonce=(\S{22})/.exec(String(data))?.[1] ?? '')
+        if (seen.length === 2) socket.destroy()
+        else socket.write('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n')
+      })
+    })
+    const store = storeOf([origin], 5000)
+    expect(await store.get(storageKey, noSignal)).toBeUndefined()
+    expect(await store.get(storageKey, noSignal)).toBeUndefined()
+    expect(store.counters.retries).toBe(1)
+    expect(new Set(seen).size).toBe(3)
+  })
+
+  test('serves requests that follow each other', async () => {
+    let connections = 0
+    const origin = await openTcp(openings, socket => {
+      connections++
+      socket.on('data', () => socket.write('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n'))
+    })
+    const store = storeOf([origin], 5000)
+    for (let i = 0; i < 10; i++) await store.get(storageKey, noSignal)
+    // The pool opens a second one when a request comes before it has put the first away.
+    expect(connections).toBeLessThanOrEqual(2)
+  })
+
+  test('after close there is none: everything rejects', async () => {
+    const { server } = await openCluster(openings, 1)
+    const { store } = server()
+    await store.close()
+    expect(await reasonOf(store.get(storageKey, noSignal))).toBe('error')
+    expect(await reasonOf(store.put(storageKey, record, 1000))).toBe('error')
+  })
+})

@@ -1,0 +1,371 @@
+import { createHash, createHmac } from 'node:crypto'
+import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { clusterDigest } from '../../src/cluster/cluster-info.ts'
+import type { SessionNode, SessionNodeLimits } from '../../src/cluster/session-node.ts'
+import { createSessionNode } from '../../src/cluster/session-node.ts'
+import { ApiMisuse } from '../../src/errors.ts'
+import { Clock, derivedKey, Openings, provider, smallMemory, startMs, testInfo, testKeys } from './support.ts'
+
+const openings = new Openings()
+afterEach(() => openings.release())
+
+const clock = new Clock()
+const info = testInfo([
+  { id: 'a', url: 'http://127.0.0.1:1' },
+  { id: 'b', url: 'http://127.0.0.1:2' },
+])
+const digest = clusterDigest(info, bytes => new Uint8Array(createHash('sha256').update(bytes).digest()))
+let node: SessionNode
+let port = 0
+
+async function openNode(wanted: Partial<SessionNodeLimits> = {}): Promise<void> {
+  const limits = { ...smallMemory, ...wanted }
+  clock.nowMs = startMs
+  const keys = testKeys([{ epoch: 1 }, { epoch: 2, notBeforeMs: startMs + 3_600_000 }])
+  const opened = createSessionNode({ info, nodeId: 'a', keys, provider, now: clock.now, limits })
+  port = (await opened.listen('127.0.0.1', 0)).port
+  openings.add(() => opened.close())
+  node = opened
+}
+beforeEach(() => openNode())
+
+interface Ask {
+  readonly method?: string
+  readonly path?: string
+  readonly body?: Uint8Array
+  readonly lifetime?: string
+  readonly contentType?: string
+  /** What the request is signed with, where it is not what is right. */
+  readonly sign?: Partial<
+    Record<'method' | 'path' | 'nodeId' | 'lifetime' | 'digest' | 'body' | 'time' | 'nonce', string>
+  >
+  readonly epoch?: number
+  readonly key?: Buffer
+  readonly authorization?: string | undefined
+  readonly digest?: string
+}
+
+let nonces = 0
+const keyPath = (fill: number) => `/v1/sessions/${Buffer.alloc(32, fill).toString('base64url')}`
+const hash = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('base64url')
+
+/** Signs as request-signature.ts documents it, with node:crypto alone. */
+function authorizationOf(ask: Ask): string {
+  const {
+    method = 'GET',
+    path = keyPath(1),
+    body = new Uint8Array(0),
+    lifetime = '',
+    sign = {},
+    epoch = 1,
+  } = ask
+  const time = sign.time ?? String(clock.nowMs)
+  const nonce = sign.nonce ?? createHash('md5').update(`nonce ${nonces++}`).digest('base64url')
+  const lines = [
+    'ringtls request v1',
+    sign.method ?? method,
+    sign.path ?? path,
+    sign.nodeId ?? 'a',
+    sign.lifetime ?? lifetime,
+    sign.digest ?? ask.digest ?? digest,
+    sign.body ?? hash(body),
+    time,
+    nonce,
+  ]
+  const key = ask.key ?? derivedKey(epoch, 'request')
+  const mac = createHmac('sha256', key)
+    .update(`${lines.join('\n')}\n`)
+    .digest('base64url')
+  return `ringtls-hmac-sha256 epoch=${epoch},time=${time},nonce=${nonce},mac=${mac}`
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: Record<string, unknown>
+  readonly body: Buffer
+}
+
+function ask(wanted: Ask = {}): Promise<Answer> {
+  const {
+    method = 'GET',
+    path = keyPath(1),
+    body,
+    lifetime,
+    contentType = 'application/octet-stream',
+  } = wanted
+  const authorization = 'authorization' in wanted ? wanted.authorization : authorizationOf(wanted)
+  const headers: Record<string, string> = { 'ringtls-cluster-digest': wanted.digest ?? digest }
+  if (authorization !== undefined) headers.authorization = authorization
+  if (lifetime !== undefined) headers['ringtls-ttl-ms'] = lifetime
+  if (body !== undefined) headers['content-type'] = contentType
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false }, response => {
+      const parts: Buffer[] = []
+      response.on('data', part => parts.push(part))
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(parts) }),
+      )
+    })
+    sent.on('error', reject)
+    sent.end(body)
+  })
+}
+
+const status = async (wanted: Ask) => (await ask(wanted)).status
+const record = Buffer.from('a sealed record')
+const put = (changes: Ask = {}) => status({ method: 'PUT', body: record, lifetime: '600000', ...changes })
+
+describe('a session node', () => {
+  test('gives back what was put', async () => {
+    expect(await status({})).toBe(404)
+    expect(await put()).toBe(204)
+    const answer = await ask()
+    expect([answer.status, answer.body.toString()]).toEqual([200, 'a sealed record'])
+    expect(answer.headers).toMatchObject({
+      'content-type': 'application/octet-stream',
+      'ringtls-cluster-digest': digest,
+    })
+    expect(node.counters.get).toEqual({ hit: 1, miss: 1, gone: 0 })
+  })
+
+  test('lets the first write win', async () => {
+    expect(await put()).toBe(204)
+    expect(await put({ lifetime: '900000' })).toBe(204)
+    expect(await put({ body: Buffer.from('other bytes') })).toBe(409)
+    expect((await ask()).body.toString()).toBe('a sealed record')
+    expect(node.counters.put).toEqual({ stored: 1, same: 1, other: 1, deleted: 0 })
+    // The second PUT did not lengthen its life.
+    clock.nowMs += 600_001
+    expect(await status({})).toBe(404)
+    expect(await put({ body: Buffer.from('other bytes') })).toBe(204)
+  })
+
+  test('forgets a record when its time is over', async () => {
+    await put({ lifetime: '1000' })
+    clock.nowMs += 1000
+    expect(await status({})).toBe(200)
+    clock.nowMs += 1
+    expect(await status({})).toBe(404)
+  })
+
+  test('leaves a tombstone for the time a deleted record had left', async () => {
+    await put({ lifetime: '100000' })
+    clock.nowMs += 10_000
+    expect(await status({ method: 'DELETE' })).toBe(204)
+    expect(await status({})).toBe(410)
+    expect(await put()).toBe(410)
+    expect(await status({ method: 'DELETE' })).toBe(204)
+    clock.nowMs += 90_000
+    expect(await status({})).toBe(410)
+    clock.nowMs += 1
+    expect(await status({})).toBe(404)
+    expect(node.counters.delete).toEqual({ deleted: 1, missing: 1 })
+  })
+
+  test('refuses a PUT that its DELETE overtook, for as long as the PUT could be good', async () => {
+    expect(await status({ method: 'DELETE' })).toBe(204)
+    clock.nowMs += 60_000
+    expect(await put()).toBe(410)
+    clock.nowMs += 1
+    expect(await put()).toBe(204)
+  })
+
+  test('is bounded in records, the least recently used give way', async () => {
+    await openNode({ maxRecords: 3 })
+    for (const fill of [1, 2, 3]) await put({ path: keyPath(fill) })
+    await status({ path: keyPath(1) })
+    await put({ path: keyPath(4) })
+    expect(await status({ path: keyPath(2) })).toBe(404)
+    expect(await status({ path: keyPath(1) })).toBe(200)
+    expect(node.memory).toMatchObject({ entries: 3, evictions: 1, bytes: 3 * record.length })
+  })
+
+  test('is bounded in bytes and in tombstones', async () => {
+    await openNode({ maxBytes: 10_000, maxTombstones: 2 })
+    for (const fill of [1, 2, 3]) await put({ path: keyPath(fill), body: Buffer.alloc(4096, fill) })
+    expect(node.memory).toMatchObject({ entries: 2, bytes: 8192 })
+    for (const fill of [4, 5, 6]) await status({ method: 'DELETE', path: keyPath(fill) })
+    expect(node.memory.tombstones).toBe(2)
+  })
+
+  test('says that it is well to anybody', async () => {
+    expect(await status({ path: '/healthz', authorization: undefined })).toBe(200)
+    expect(await status({ path: '/healthz', method: 'PUT' })).toBe(405)
+  })
+
+  test('counts requests of servers with another cluster_info, and serves them', async () => {
+    expect(await status({ digest: hash('another list') })).toBe(404)
+    expect(node.counters.cluster_digest_mismatch).toBe(1)
+  })
+})
+
+describe('what is asked wrongly', () => {
+  const good = Buffer.alloc(32, 1).toString('base64url')
+
+  test.each([
+    '/',
+    '/v1/sessions/',
+    `/v1/sessions/${good}/`,
+    `/v1/sessions/${good}A`,
+    `/v1/sessions/${good.slice(1)}`,
+    `/v1/sessions/${good.slice(0, 42)}B`,
+    `/v1/sessions/${good}?x=1`,
+    '/v1/sessions/../../etc/passwd',
+    '/v1/sessions/%2e%2e%2f%2e%2e%2fetc%2fpasswd',
+    `//v1/sessions/${good}`,
+  ])('%s is no path of ours', async path => {
+    expect(await status({ path })).toBe(404)
+  })
+
+  test.each(['POST', 'HEAD', 'PATCH', 'OPTIONS'])('%s is 405 and told what is allowed', async method => {
+    const answer = await ask({ method })
+    expect([answer.status, answer.headers.allow]).toEqual([405, 'GET, PUT, DELETE'])
+  })
+
+  test('a body of 4,096 bytes is taken, of 4,097 is 413', async () => {
+    expect(await put({ body: Buffer.alloc(4096, 1) })).toBe(204)
+    expect(await put({ path: keyPath(2), body: Buffer.alloc(4097, 1) })).toBe(413)
+    expect(await put({ path: keyPath(2), body: Buffer.alloc(60_000, 1) })).toBe(413)
+    expect(node.memory.entries).toBe(1)
+  })
+
+  test('a body that is too long is told so before it has ended', async () => {
+    const socket = connect(port, '127.0.0.1')
+    const said = new Promise<string>(resolve => socket.once('data', data => resolve(String(data))))
+    socket.write(`PUT ${keyPath(1)} HTTP/1.1\r\nhost: a\r\ncontent-length: 9000\r\n\r\n${'x'.repeat(5000)}`)
+    expect(await said).toMatch(/^HTTP\/1.1 413 /)
+    socket.destroy()
+  })
+
+  test('another content type is 415', async () => {
+    expect(await put({ contentType: 'application/json' })).toBe(415)
+  })
+
+  test.each([undefined, '', '0', '-1', '1.5', '1e3', '05', '0x5', '86400001', '9999999999999'])(
+    'a TTL of %s is 400',
+    async lifetime => {
+      const wanted = { method: 'PUT', body: record }
+      expect(await status(lifetime === undefined ? wanted : { ...wanted, lifetime })).toBe(400)
+    },
+  )
+
+  test('a TTL of 24 h is taken, an empty body is 400', async () => {
+    expect(await put({ lifetime: '86400000' })).toBe(204)
+    expect(await put({ path: keyPath(2), body: Buffer.alloc(0) })).toBe(400)
+  })
+
+  test('a huge header is refused', async () => {
+    expect(await status({ authorization: 'x'.repeat(20_000) })).toBe(431)
+  })
+
+  test('a request that does not end is dropped', async () => {
+    await openNode({ requestTimeoutMs: 100 })
+    const socket = connect(port, '127.0.0.1')
+    const closed = new Promise<string>(resolve => {
+      let said = ''
+      socket.on('data', data => {
+        said += data
+      })
+      socket.on('close', () => resolve(said))
+    })
+    socket.write(`PUT ${keyPath(1)} HTTP/1.1\r\nhost: a\r\ncontent-length: 50\r\n\r\nhalf`)
+    expect(await closed).toMatch(/^(HTTP\/1.1 408 .*|)/)
+  })
+})
+
+describe('a stranger', () => {
+  test.each<[string, Ask]>([
+    ['without authorization', { authorization: undefined }],
+    ['with another scheme', { authorization: 'Basic YTpi' }],
+    ['with half a signature', { authorization: 'ringtls-hmac-sha256 epoch=1,time=1' }],
+  ])('%s is 401', async (_, wanted) => {
+    const answer = await ask(wanted)
+    expect([answer.status, answer.headers['www-authenticate']]).toEqual([401, 'ringtls-hmac-sha256'])
+    expect(node.counters.unauthorized.malformed).toBe(1)
+  })
+
+  test.each<[string, Ask]>([
+    ['under another key', { key: derivedKey(1, 'request', 'another cluster') }],
+    ['under a key for another purpose', { key: derivedKey(1, 'seal') }],
+    ['for another node', { sign: { nodeId: 'b' } }],
+    ['for another method', { sign: { method: 'DELETE' } }],
+    ['for another path', { sign: { path: keyPath(2) } }],
+    ['for another digest', { sign: { digest: hash('x') } }],
+    ['for another body', { method: 'PUT', body: record, lifetime: '5', sign: { body: hash('x') } }],
+    ['for another TTL', { method: 'PUT', body: record, lifetime: '5', sign: { lifetime: '6' } }],
+  ])('who signed %s is 401', async (_, wanted) => {
+    expect(await status(wanted)).toBe(401)
+    expect(node.counters.unauthorized.wrong_mac).toBe(1)
+    expect(node.memory.entries).toBe(0)
+  })
+
+  test('who changes the time or the nonce of a signature is 401', async () => {
+    const authorization = authorizationOf({})
+    expect(
+      await status({ authorization: authorization.replace(`time=${startMs}`, `time=${startMs + 1}`) }),
+    ).toBe(401)
+    expect(await status({ authorization: authorization.replace(/nonce=.{5}/, 'nonce=AAAAA') })).toBe(401)
+    expect(node.counters.unauthorized.wrong_mac).toBe(2)
+    expect(await status({ authorization })).toBe(404)
+  })
+
+  test('who replays a request is 401, for as long as it is good', async () => {
+    const authorization = authorizationOf({ sign: { time: String(startMs + 30_000) } })
+    expect(await status({ authorization })).toBe(404)
+    expect(await status({ authorization })).toBe(401)
+    clock.nowMs += 59_999
+    expect(await status({ authorization })).toBe(401)
+    expect(node.counters.unauthorized.replayed).toBe(2)
+    clock.nowMs += 2
+    expect(await status({ authorization })).toBe(401)
+    expect(node.counters.unauthorized.clock_skew).toBe(1)
+  })
+
+  test.each([
+    [-30_000, 404],
+    [-31_000, 401],
+    [30_000, 404],
+    [31_000, 401],
+  ])('whose clock is %i ms from ours is answered %i', async (skewMs, expected) => {
+    expect(await status({ sign: { time: String(startMs + skewMs) } })).toBe(expected)
+    expect(node.counters.unauthorized.clock_skew).toBe(expected === 401 ? 1 : 0)
+  })
+
+  test('may sign under any epoch that is known, and no other', async () => {
+    expect(await status({ epoch: 2 })).toBe(404)
+    expect(await status({ epoch: 3 })).toBe(401)
+    expect(node.counters.unauthorized.unknown_epoch).toBe(1)
+  })
+
+  test('cannot fill the memory of nonces, friends get 503 when it is full', async () => {
+    await openNode({ maxNonces: 3 })
+    for (let i = 0; i < 5; i++) await ask({ key: Buffer.alloc(32) })
+    for (let i = 0; i < 3; i++) expect(await status({})).toBe(404)
+    expect(await status({})).toBe(503)
+    expect(node.counters.nonces_full).toBe(1)
+    clock.nowMs += 60_000
+    expect(await status({})).toBe(404)
+  })
+})
+
+describe('listening', () => {
+  test('is where it says, and ends', async () => {
+    expect(node.address()?.port).toBe(port)
+    await node.close()
+    expect(node.address()).toBeUndefined()
+    await expect(ask()).rejects.toThrow()
+  })
+
+  test('on a port that is taken rejects', async () => {
+    const second = createSessionNode({ info, nodeId: 'b', keys: testKeys(), provider, now: clock.now })
+    await expect(second.listen('127.0.0.1', port)).rejects.toThrow('EADDRINUSE')
+  })
+
+  test('as a node that is not in cluster_info is refused', () => {
+    expect(() =>
+      createSessionNode({ info, nodeId: 'z', keys: testKeys(), provider, now: clock.now }),
+    ).toThrow(ApiMisuse)
+  })
+})

@@ -1,0 +1,152 @@
+"""Writes vectors/placement/*.json from the algorithms in vectors/placement/README.md.
+
+Standard library only, and no code shared with src/: everything is done the slow and obvious way. Run from the
+root of the repository: python3 tools/vectors/placement_oracle.py
+"""
+
+import hashlib
+import json
+import pathlib
+
+SLOTS = 16384
+PLACES = 2**48
+
+
+def digest(text):
+    return hashlib.sha256(text.encode("ascii")).digest()
+
+
+def number(octets):
+    return int.from_bytes(octets, "big")
+
+
+def by_id(nodes):
+    """Indices into the list, in the order of the IDs."""
+    return sorted(range(len(nodes)), key=lambda i: nodes[i]["id"].encode("ascii"))
+
+
+def distinct(indices, count):
+    found = []
+    for index in indices:
+        if index not in found:
+            found.append(index)
+        if len(found) == count:
+            break
+    return found
+
+
+def table(nodes, key, count, slots=None):
+    if slots is None:
+        order = by_id(nodes)
+        owner = [order[s % len(nodes)] for s in range(SLOTS)]
+    else:
+        index = {node["id"]: i for i, node in enumerate(nodes)}
+        owner = [None] * SLOTS
+        for span in slots:
+            for s in range(span["from"], span["to"] + 1):
+                owner[s] = index[span["node"]]
+    first = number(key) >> (256 - 14)
+    return distinct((owner[(first + step) % SLOTS] for step in range(SLOTS)), count)
+
+
+def clockwise(points, key, count):
+    """Points are (place, index); the nearest going up from the key's place comes first."""
+    start = number(key[:6])
+    ordered = sorted(points, key=lambda point: (point[0] - start) % PLACES)
+    return distinct((index for _, index in ordered), count)
+
+
+def chord(nodes, key, count):
+    points = [(number(digest("ringtls chord " + nodes[i]["id"])[:6]), i) for i in by_id(nodes)]
+    return clockwise(points, key, count)
+
+
+RING_POINTS = {}
+
+
+def ring(nodes, key, count):
+    name = json.dumps(nodes)
+    if name not in RING_POINTS:
+        RING_POINTS[name] = [
+            (number(digest("ringtls ring %s %d" % (nodes[i]["id"], point))[:6]), i)
+            for i in by_id(nodes)
+            for point in range(160 * nodes[i]["weight"])
+        ]
+    return clockwise(RING_POINTS[name], key, count)
+
+
+def kademlia(nodes, key, count):
+    def distance(i):
+        return number(digest("ringtls kademlia " + nodes[i]["id"])) ^ number(key)
+
+    return sorted(by_id(nodes), key=distance)[:count]
+
+
+def mix(h):
+    h ^= h >> 16
+    h = h * 0x85EBCA6B % 2**32
+    h ^= h >> 13
+    h = h * 0xC2B2AE35 % 2**32
+    return h ^ (h >> 16)
+
+
+def rendezvous(nodes, key, count):
+    k0, k1 = number(key[:4]), number(key[4:8])
+
+    def score(i):
+        scores = []
+        for entry in range(nodes[i]["weight"]):
+            seed = digest("ringtls rendezvous %s %d" % (nodes[i]["id"], entry))
+            s0, s1 = number(seed[:4]), number(seed[4:8])
+            scores.append(mix(mix(k0 ^ s0) ^ k1 ^ s1))
+        return max(scores)
+
+    return sorted(by_id(nodes), key=lambda i: -score(i))[:count]
+
+
+def storage_keys():
+    edges = ["00" * 32, "ff" * 32, "00" * 31 + "01", "80" + "00" * 31, "7f" + "ff" * 31, "ffffffffffff" + "00" * 26]
+    # Keys exactly at a node's place, and just past it.
+    for text in ("ringtls chord node-1", "ringtls ring node-1 7"):
+        at = number(digest(text)[:6])
+        edges += ["%012x" % at + "00" * 26, "%012x" % ((at + 1) % PLACES) + "00" * 26]
+    return edges + [digest("ringtls placement key %d" % i).hex() for i in range(54)]
+
+
+def node_list(count):
+    return [{"id": "node-%d" % i, "weight": 1} for i in range(count)]
+
+
+def cases():
+    """Name, nodes, replicas and slots of the cases that every placement has."""
+    for count in (1, 3, 16, 100):
+        for replicas in (1, 2):
+            yield {"name": "%d nodes, R = %d" % (count, replicas), "replicas": replicas, "nodes": node_list(count)}
+    yield {"name": "R above the number of nodes", "replicas": 5, "nodes": node_list(3)}
+    yield {"name": "the list the other way round", "replicas": 2, "nodes": node_list(16)[::-1]}
+    weighted = [{"id": name, "weight": weight} for name, weight in (("big", 4), ("middle", 2), ("small", 1))]
+    yield {"name": "weights 4, 2, 1", "replicas": 2, "nodes": weighted}
+
+
+def assigned_cases():
+    spans = [(0, 8191, "node-2"), (8192, 8192, "node-0"), (8193, 16000, "node-1"), (16001, 16383, "node-2")]
+    slots = [{"from": a, "to": b, "node": node} for a, b, node in spans]
+    yield {"name": "slots as an operator assigned them", "replicas": 3, "nodes": node_list(3), "slots": slots}
+
+
+def main():
+    out = pathlib.Path("vectors/placement")
+    for place in (table, chord, ring, kademlia, rendezvous):
+        written = []
+        for case in list(cases()) + (list(assigned_cases()) if place is table else []):
+            extra = [case["slots"]] if "slots" in case else []
+            count = min(case["replicas"], len(case["nodes"]))
+            owners = [place(case["nodes"], bytes.fromhex(key), count, *extra) for key in storage_keys()]
+            written.append({**case, "owners": " ".join("-".join(map(str, each)) for each in owners)})
+        text = json.dumps({"placement": place.__name__, "keys": storage_keys(), "cases": written}, indent=1)
+        (out / (place.__name__ + ".json")).write_text(text + "\n")
+        print(place.__name__, len(written), "cases")
+
+
+if __name__ == "__main__":
+    main()
