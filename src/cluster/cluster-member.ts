@@ -23,6 +23,8 @@ export interface ClusterMember {
   /** What the TLS server asks. */
   readonly sessionCache: ClusterSessionCache
   readonly store: HttpSessionStore
+  /** Opens the connections to the nodes, so that the first client to resume does not wait for that. Never rejects. */
+  warmUp(): Promise<void>
   /** Waits up to `timeoutMs`, 200 by default, for sessions on their way to their owners, then drops the connections. */
   close(timeoutMs?: number): Promise<void>
 }
@@ -44,6 +46,7 @@ export function joinCluster({ info, nodeId, limits, ...surroundings }: ClusterMe
   return {
     sessionCache,
     store,
+    warmUp: () => store.warmUp(),
     close: async timeoutMs => {
       await sessionCache.flush(timeoutMs)
       await store.close()

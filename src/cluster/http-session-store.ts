@@ -121,6 +121,16 @@ export class HttpSessionStore implements SessionStore {
     if (failures.length > 0) throw failures[0]!
   }
 
+  /**
+   * Asks every node for a record that nobody has: connections are opened and code is compiled before the first
+   * client waits for it. A node that is not there yet does no harm; never rejects.
+   */
+  async warmUp(): Promise<void> {
+    const nodes = this.#membership.info.nodes.filter(node => node.state !== 'down')
+    const request: NodeRequest = { method: 'GET', storageKey: this.#random(32) }
+    await this.#askAll(nodes, request, [404])
+  }
+
   /** Drops every connection; what is under way rejects. */
   async close(): Promise<void> {
     await Promise.all([...this.#pools.values()].map(pool => pool.destroy()))

@@ -7,6 +7,7 @@ import { membershipOf } from '../../src/cluster/membership.ts'
 import { StoreFailure } from '../../src/cluster/session-store.ts'
 import {
   Clock,
+  freePort,
   noSignal,
   Openings,
   openCluster,
@@ -333,6 +334,18 @@ describe('a kept connection', () => {
     for (let i = 0; i < 10; i++) await store.get(storageKey, noSignal)
     // The pool opens a second one when a request comes before it has put the first away.
     expect(connections).toBeLessThanOrEqual(2)
+  })
+
+  test('is opened before the first look-up, where the node is there', async () => {
+    let connections = 0
+    const origin = await openTcp(openings, socket => {
+      connections++
+      socket.on('data', () => socket.write('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n'))
+    })
+    const store = storeOf([origin, `http://127.0.0.1:${await freePort()}`], 5000)
+    await store.warmUp()
+    expect(connections).toBe(1)
+    expect(store.counters.requests).toBe(2)
   })
 
   test('after close there is none: everything rejects', async () => {

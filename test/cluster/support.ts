@@ -189,7 +189,7 @@ export function randomOf(): RandomBytes {
   return seededRandom(`server ${randomsMade++}`)
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createTcpServer()
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
