@@ -50,7 +50,6 @@ export type FaultKind = 'decode' | 'misbehaved' | 'incompatible' | 'internal'
 export const faults = {
   // Bytes that are not what the presentation language says.
   DECODE_ERROR: ['decode', 'decode_error'],
-  BAD_ALERT: ['decode', 'decode_error'],
   BAD_CHANGE_CIPHER_SPEC: ['decode', 'decode_error'],
   DUPLICATE_EXTENSION: ['decode', 'decode_error'],
   BAD_CERTIFICATE: ['decode', 'bad_certificate'],

@@ -21,7 +21,7 @@ export class Secret {
 
   /** A secret of its own with the same bytes, for a holder that wipes on another day. */
   copy(): Secret {
-    return new Secret(this.#bytes.slice())
+    return new Secret(new Uint8Array(this.#bytes))
   }
 
   /** Overwrites the bytes with zeros. What the runtime copied before is out of reach: see SECURITY.md. */

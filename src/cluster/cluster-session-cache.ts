@@ -42,6 +42,7 @@ export interface ClusterSessionCacheCounters {
   readonly store_delete_total: Record<'ok' | StoreFailureReason, number>
 }
 
+/** What a TLS server of a cluster asks of its sessions; every failure in here is a miss. */
 export class ClusterSessionCache implements SessionCache {
   readonly counters: ClusterSessionCacheCounters = {
     drawn: 0,

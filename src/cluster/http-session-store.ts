@@ -62,6 +62,7 @@ interface NodeReply {
   readonly body: Uint8Array
 }
 
+/** The session nodes of a cluster as one store. */
 export class HttpSessionStore implements SessionStore {
   readonly counters: HttpSessionStoreCounters = {
     requests: 0,

@@ -11,6 +11,7 @@ export interface Membership {
   ownersOf(storageKey: Uint8Array): readonly ClusterNode[]
 }
 
+/** Works out digest and placement; two servers with the same cluster_info come to the same owners. */
 export function membershipOf(info: ClusterInfo, provider: CryptoProvider): Membership {
   const sha256 = (bytes: Uint8Array) => provider.hash('sha256').update(bytes).digest()
   const place: Placement = placementOf(info, sha256)

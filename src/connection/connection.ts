@@ -98,7 +98,9 @@ export class Connection {
   start(): Step {
     if (this.#isStarted) throw new ApiMisuse('start() was called before')
     this.#isStarted = true
-    return this.#step(() => this.#resume(undefined))
+    return this.#step(() => {
+      if (!this.#isOver) this.#resume(undefined)
+    })
   }
 
   /** Bytes from the transport, in any portions. While an effect is open they are only kept. */
@@ -116,9 +118,9 @@ export class Connection {
     })
   }
 
-  /** Answers the open effect. An answer that comes after the connection's end is dropped. */
+  /** Answers the open effect. An answer that comes after the connection's end is dropped, its secrets wiped. */
   answer<K extends Effect['kind']>(effect: Effect & { kind: K }, value: Answer<K>): Step {
-    if (this.#isOver) return this.#step(() => {})
+    if (this.#isOver) return this.#step(() => wipeAnswer(value))
     this.#requireOpen(effect)
     return this.#step(() => this.#resume(value))
   }
@@ -152,9 +154,9 @@ export class Connection {
     this.#requireStarted()
     return this.#step(() => {
       if (this.#isOver || this.#state === 'closing') return
+      this.#sendAlert('warning', 'close_notify')
       if (this.#state === 'handshaking')
         return this.#abandon(new TlsError('ABORTED', 'closed before the handshake ended'))
-      this.#sendAlert('warning', 'close_notify')
       this.#state = this.#isPeerClosed ? 'closed' : 'closing'
       if (this.#state === 'closed') this.#wipe()
     })
@@ -183,9 +185,13 @@ export class Connection {
 
   /** Drops everything at once and wipes the secrets. Says nothing to the peer. */
   abort(): void {
-    if (this.#isOver) return
-    this.#state = 'failed'
-    this.#wipe()
+    if (!this.#isOver) {
+      this.#state = 'failed'
+      this.#wipe()
+      this.#outgoing = []
+      this.#events = []
+    }
+    this.#session?.masterSecret.wipe()
   }
 
   get #isOver(): boolean {
@@ -198,11 +204,17 @@ export class Connection {
 
   /** Runs one input, then whatever the records allow; a fault on the way becomes an alert and the end. */
   #step(input: () => void): Step {
+    // Who heard of a session in the last step has taken what he keeps.
+    if (this.#isOver) this.#session?.masterSecret.wipe()
     try {
       input()
       this.#pump()
     } catch (error) {
-      if (error instanceof ApiMisuse) throw error
+      if (error instanceof ApiMisuse) {
+        // A wrong option showed itself only now: nothing is left to go on with.
+        this.abort()
+        throw error
+      }
       this.#fail(asTlsError(error, 'a fault of our own'))
     }
     const step = {
@@ -293,6 +305,8 @@ export class Connection {
   #receiveCloseNotify(): void {
     this.#isPeerClosed = true
     if (this.#state === 'handshaking') {
+      // "The other party MUST respond with a close_notify alert of its own" (RFC 5246 §7.2.1).
+      this.#sendAlert('warning', 'close_notify')
       this.#abandon(new TlsError('TRUNCATED', 'the peer closed during the handshake'))
       return
     }
@@ -326,9 +340,11 @@ export class Connection {
   /** A fault found here: the alert leaves, under whatever protection is in force, and all ends. */
   #fail(error: TlsError): void {
     if (this.#isOver) return
+    const hasClosed = this.#state === 'closing'
     this.#state = 'failed'
     try {
-      this.#sendAlert('fatal', error.alert)
+      // Our close_notify said that nothing more would come (RFC 5246 §7.2.1).
+      if (!hasClosed) this.#sendAlert('fatal', error.alert)
     } catch {
       // The write state is exhausted or gone; the end is the same without the alert.
     }
@@ -354,7 +370,9 @@ export class Connection {
     this.#messages.clear()
     // Runs the handshake's finally blocks, which wipe what they hold.
     this.#handshake.return(undefined as never)
-    this.#session?.masterSecret.wipe()
+    // The event that hands the session out may be in this very step: nobody shall keep a key of zeros for it.
+    const isHandedOut = this.#events.some(event => event.type === 'established')
+    if (!isHandedOut) this.#session?.masterSecret.wipe()
   }
 
   #send(type: ContentType, bytes: Uint8Array): void {
@@ -394,6 +412,12 @@ export class Connection {
     if (this.#effect !== effect)
       throw new ApiMisuse(`no ${effect.kind} is open: each effect is answered once, and in turn`)
   }
+}
+
+/** Of an answer that nobody takes: the master secret of a session, or a decrypted block. */
+function wipeAnswer(value: Answer<Effect['kind']>): void {
+  if (value instanceof Uint8Array) value.fill(0)
+  else if (value && 'session' in value) value.session.masterSecret.wipe()
 }
 
 function asTlsError(error: unknown, what: string): TlsError {

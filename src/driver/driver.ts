@@ -93,10 +93,11 @@ export class Driver {
 
   #run(step: Step): void {
     if (step.outgoing.length > 0) this.#host.send(step.outgoing)
-    for (const event of step.events) {
-      this.#keepSession(event)
-      this.#host.event(event)
-    }
+    // Before the host hears anything: it may abort on any event, which wipes the master secret.
+    for (const event of step.events) this.#keepSession(event)
+    for (const event of step.events) this.#host.event(event)
+    // Wipes what the events of a last step still had to hand out.
+    if (this.#connection.state === 'closed' || this.#connection.state === 'failed') this.#connection.abort()
     if (step.effect && step.effect !== this.#answering) this.#answer(step.effect)
   }
 
@@ -159,7 +160,9 @@ export class Driver {
   #lookup(cache: SessionCache, id: Uint8Array): Lookup | Promise<Lookup> {
     const startedMs = this.#timers.now()
     const measured = (lookup: Lookup): Lookup => {
-      this.#lookupMs = this.#timers.now() - startedMs
+      // An ID that is not ours, or of a key that is unknown, is dismissed for what it is: nothing was looked up.
+      const isDismissed = 'miss' in lookup && (lookup.miss === 'foreign_id' || lookup.miss === 'epoch')
+      if (!isDismissed) this.#lookupMs = this.#timers.now() - startedMs
       return lookup
     }
     const deadline = new AbortController()
@@ -169,15 +172,16 @@ export class Driver {
       const cancel = this.#timers.schedule(this.#lookupTimeoutMs, () => {
         deadline.abort()
         resolve(measured({ miss: 'timeout' }))
-        // An answer that comes too late is nobody's: its secret goes.
-        loaded.then(wipeLookup, () => {})
       })
       loaded.then(
         lookup => {
+          // An answer that comes too late is nobody's: its secret goes.
+          if (deadline.signal.aborted) return wipeLookup(lookup)
           cancel()
           resolve(measured(lookup))
         },
         () => {
+          if (deadline.signal.aborted) return
           cancel()
           resolve(measured({ miss: 'error' }))
         },

@@ -1,4 +1,5 @@
 import { deriveVerifyData } from '../crypto/key-schedule.ts'
+import { TlsError } from '../errors.ts'
 import type { Handshake } from './effects.ts'
 import type { ConnectionKeys, Flow } from './flow.ts'
 import { receive, receiveChangeCipherSpec } from './gate.ts'
@@ -17,7 +18,11 @@ export function* receiveChangeCipherSpecAndFinished(hs: Flow, keys: ConnectionKe
   // The hash covers all messages before this Finished, which `receive` is about to add.
   const expected = verifyDataOf(hs, keys, hs.peerRole)
   const { verifyData } = yield* receive(hs, 'finished')
-  return verifyFinished(verifyData, expected)
+  const proof = verifyFinished(verifyData, expected)
+  // Nothing may follow in its record: a message there was sent before the peer had seen our end.
+  if (!hs.channel.isAligned)
+    throw new TlsError('UNEXPECTED_MESSAGE', 'handshake bytes came behind Finished in its record')
+  return proof
 }
 
 function verifyDataOf(hs: Flow, keys: ConnectionKeys, role: 'client' | 'server'): Uint8Array {

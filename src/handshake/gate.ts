@@ -5,6 +5,7 @@ import {
   type HandshakeBody,
   type HandshakeType,
   handshakeTypeOf,
+  type ReceivedMessage,
   type ReceivedType,
 } from '../messages/handshake.ts'
 import { ask, type Handshake } from './effects.ts'
@@ -27,34 +28,40 @@ export function* receiveOneOf<T extends HandshakeType>(
   hs: Flow,
   expected: readonly T[],
 ): Handshake<Received<T>> {
-  for (;;) {
-    const message = yield* ask({ kind: 'receive', expected })
-    if (message.kind !== 'handshake') throw unexpected('change_cipher_spec', expected)
-    const type = handshakeTypeOf(message.type)
-    if (type === 'hello_request' && hs.config.role === 'client') {
-      // A server may ask at any time; while a handshake runs it is ignored and stays out of the transcript (RFC 5246 §7.4.1.1).
-      decodeHandshakeBody(type, message.body)
-      hs.channel.tolerate('HelloRequest')
-      continue
-    }
-    if (type === undefined || !isOneOf(type, expected))
-      throw unexpected(type ?? `type ${message.type}`, expected)
-    const body = decodeHandshakeBody(type, message.body)
-    hs.transcript.add(message.raw)
-    return { type, body } as Received<T>
-  }
+  const message = yield* receiveAny(hs, expected)
+  if (message.kind !== 'handshake') throw unexpected('change_cipher_spec', expected)
+  const type = handshakeTypeOf(message.type)
+  if (type === undefined || !isOneOf(type, expected))
+    throw unexpected(type ?? `type ${message.type}`, expected)
+  const body = decodeHandshakeBody(type, message.body)
+  hs.transcript.add(message.raw)
+  return { type, body } as Received<T>
 }
 
 /** Waits for ChangeCipherSpec and proves that it came between two handshake messages (RFC 5246 §7.1). */
 export function* receiveChangeCipherSpec(hs: Flow): Handshake<HandshakeAligned> {
   const expected = ['change_cipher_spec'] as const
-  const message = yield* ask({ kind: 'receive', expected })
+  const message = yield* receiveAny(hs, expected)
   if (message.kind !== 'change_cipher_spec')
     throw unexpected(handshakeTypeOf(message.type) ?? `type ${message.type}`, expected)
   if (message.value.type !== changeCipherSpecType) {
     throw new TlsError('BAD_CHANGE_CIPHER_SPEC', `ChangeCipherSpec.type is ${message.value.type}, wanted 1`)
   }
   return verifyAligned(hs.channel.isAligned)
+}
+
+/**
+ * The next message but HelloRequest, which a server may send at any time: while a handshake runs the client
+ * ignores it, also where ChangeCipherSpec is due, and it stays out of the transcript (RFC 5246 §7.4.1.1).
+ */
+function* receiveAny(hs: Flow, expected: readonly ReceivedType[]): Handshake<ReceivedMessage> {
+  for (;;) {
+    const message = yield* ask({ kind: 'receive', expected })
+    const isHelloRequest = message.kind === 'handshake' && handshakeTypeOf(message.type) === 'hello_request'
+    if (!isHelloRequest || hs.config.role !== 'client') return message
+    decodeHandshakeBody('hello_request', message.body)
+    hs.channel.tolerate('HelloRequest')
+  }
 }
 
 function isOneOf<T extends ReceivedType>(type: ReceivedType, expected: readonly T[]): type is T {

@@ -210,8 +210,11 @@ export class TLSSocket extends Duplex {
       case 'failed':
         this.destroy(asNodeError(event.error))
         return
-      case 'sessionEstablished':
       case 'sessionForgotten':
+        // A fatal alert: this session is not offered again (RFC 5246 §7.2.2).
+        this.#session = undefined
+        return
+      case 'sessionEstablished':
       case 'warning':
         return
     }

@@ -65,6 +65,11 @@ export function decodeSession(bytes: Uint8Array): Session {
   refuseUnless(record.flags <= 3, `flags ${record.flags}`)
   refuseUnless(record.maxFragmentLengthCode <= 4, `max_fragment_length ${record.maxFragmentLengthCode}`)
   refuseUnless(record.lifetimeSeconds <= maxLifetimeSeconds, `a lifetime of ${record.lifetimeSeconds} s`)
+  // No PRF gives 48 zeros; a session that was wiped before it was stored has them.
+  refuseUnless(
+    record.masterSecret.some(byte => byte !== 0),
+    'a master secret of zeros',
+  )
   return {
     protocolVersion: 0x0303,
     cipherSuite,

@@ -38,7 +38,8 @@ export class Reader {
   readonly #trace: TraceSink | undefined
 
   constructor(bytes: Uint8Array, name: string, trace?: TraceSink) {
-    this.bytes = bytes
+    // Node's Buffer is a Uint8Array whose slice() is no copy: who wiped a copy would wipe the caller's bytes.
+    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#end = bytes.length
     this.#path = [name]
     this.#trace = trace

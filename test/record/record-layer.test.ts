@@ -1,0 +1,227 @@
+/** Framing, limits and versions of the record layer (RFC 5246 §6.2.1, §6.2.3, §E.1). */
+import fc from 'fast-check'
+import { describe, expect, it, test } from 'vitest'
+import { TlsError } from '../../src/errors.ts'
+import { ByteQueue } from '../../src/record/byte-queue.ts'
+import { type ContentType, contentTypeOf } from '../../src/record/content-type.ts'
+import { HandshakeJoiner } from '../../src/record/handshake-joiner.ts'
+import type { Protection } from '../../src/record/protection.ts'
+import { RecordLayer } from '../../src/record/record-layer.ts'
+import { cat, contentTypes, filled, handshakeMessage, hex, none, plainRecord } from '../support/by-hand.ts'
+
+function codeOf(run: () => unknown): string | undefined {
+  try {
+    run()
+    return undefined
+  } catch (error) {
+    if (error instanceof TlsError) return error.code
+    throw error
+  }
+}
+
+const layer = (...chunks: readonly Uint8Array[]) => {
+  const records = new RecordLayer(3)
+  for (const chunk of chunks) records.append(chunk)
+  return records
+}
+
+/** Protects nothing: the limits of a protected record without its cipher. */
+const identity: Protection = { protect: (_, fragment) => fragment, unprotect: (_, fragment) => fragment }
+
+describe('reading', () => {
+  it('gives whole records only, in their order', () => {
+    const records = layer(plainRecord(22, hex('0102')), plainRecord(23, hex('03')))
+    expect(records.next()).toEqual({ type: 'handshake', fragment: hex('0102') })
+    expect(records.next()).toEqual({ type: 'application_data', fragment: hex('03') })
+    expect(records.next()).toBeUndefined()
+    records.append(hex('15 0303 0002 02'))
+    expect(records.next()).toBeUndefined()
+    records.append(hex('28'))
+    expect(records.next()).toEqual({ type: 'alert', fragment: hex('0228') })
+    expect(records.bufferedBytes).toBe(0)
+  })
+
+  // RFC 5246 §6: a record of another type is answered with unexpected_message.
+  test('types other than 20 to 23 are refused by their first byte', () => {
+    for (let type = 0; type < 256; type++) {
+      const expected = type >= 20 && type <= 23 ? undefined : 'UNKNOWN_RECORD_TYPE'
+      expect(
+        codeOf(() => layer(Uint8Array.of(type)).next()),
+        String(type),
+      ).toBe(expected)
+    }
+  })
+
+  test('content types have the numbers of RFC 5246 §6.2.1', () => {
+    for (const [name, number] of Object.entries(contentTypes)) expect(contentTypeOf(number)).toBe(name)
+    expect(contentTypeOf(24)).toBeUndefined()
+  })
+
+  // RFC 5246 §E.1: a server "MUST accept any value {03,XX} as the record layer version number for ClientHello".
+  test('any 3.x until the version is fixed, 3.3 alone after that', () => {
+    for (const version of [0x0300, 0x0301, 0x0302, 0x0303, 0x0304, 0x03ff]) {
+      expect(layer(plainRecord(22, hex('00'), version)).next()).toBeDefined()
+      const fixed = layer(plainRecord(22, hex('00'), version))
+      fixed.fixVersion()
+      expect(codeOf(() => fixed.next())).toBe(version === 0x0303 ? undefined : 'WRONG_VERSION_NUMBER')
+    }
+    for (const version of [0x0002, 0x0200, 0x0403, 0xfefd, 0x4854]) {
+      expect(codeOf(() => layer(plainRecord(22, hex('00'), version)).next())).toBe('WRONG_VERSION_NUMBER')
+    }
+  })
+
+  // RFC 5246 §6.2.1: "The length MUST NOT exceed 2^14."
+  test('2^14 bytes of plaintext are fine, one more is judged by the header alone', () => {
+    expect(layer(plainRecord(23, filled(2 ** 14, 1))).next()?.fragment).toHaveLength(2 ** 14)
+    expect(codeOf(() => layer(hex('17 0303 4000')).next())).toBeUndefined()
+    expect(codeOf(() => layer(hex('17 0303 4001')).next())).toBe('RECORD_OVERFLOW')
+  })
+
+  // RFC 5246 §6.2.3: "The length MUST NOT exceed 2^14 + 2048."
+  test('2^14 + 2048 bytes of ciphertext are fine, one more is judged by the header alone', () => {
+    const protectedLayer = (bytes: Uint8Array) => {
+      const records = layer(bytes)
+      records.changeReadState(identity)
+      return records
+    }
+    expect(protectedLayer(plainRecord(23, filled(2 ** 14 + 2048, 1))).next()).toBeDefined()
+    expect(codeOf(() => protectedLayer(hex('17 0303 4800')).next())).toBeUndefined()
+    expect(codeOf(() => protectedLayer(hex('17 0303 4801')).next())).toBe('RECORD_OVERFLOW')
+    expect(codeOf(() => protectedLayer(hex('17 0303 ffff')).next())).toBe('RECORD_OVERFLOW')
+  })
+
+  // RFC 5246 §6.2.1: "Implementations MUST NOT send zero-length fragments of Handshake, Alert, or ChangeCipherSpec".
+  test.each([20, 21, 22])('an empty record of type %i is refused', type => {
+    expect(codeOf(() => layer(plainRecord(type, none)).next())).toBe('EMPTY_FRAGMENT')
+  })
+
+  // RFC 5246 §6.2.1: "Zero-length fragments of Application data MAY be sent".
+  test('empty application data is borne, a run of it is bounded, and data ends the run', () => {
+    const empty = plainRecord(23, none)
+    const records = layer(empty, empty, empty, plainRecord(23, hex('01')), empty, empty, empty, empty)
+    for (let i = 0; i < 7; i++) expect(records.next()).toBeDefined()
+    expect(codeOf(() => records.next())).toBe('TOO_MANY_EMPTY_FRAGMENTS')
+  })
+
+  test('the state of a record is the one in force when it is asked for, not when it came', () => {
+    const records = layer(plainRecord(20, hex('01')), plainRecord(22, hex('aa')))
+    records.next()
+    records.changeReadState({ ...identity, unprotect: () => hex('bb') })
+    expect(records.next()?.fragment).toEqual(hex('bb'))
+  })
+})
+
+describe('writing', () => {
+  const lengths = (records: readonly Uint8Array[]) => records.map(record => record.length - 5)
+  test.each<[number, number[]]>([
+    [0, [0]],
+    [1, [1]],
+    [2 ** 14, [2 ** 14]],
+    [2 ** 14 + 1, [2 ** 14, 1]],
+    [2 ** 15 + 7, [2 ** 14, 2 ** 14, 7]],
+  ])('%i bytes are fragments of at most 2^14', (length, expected) => {
+    const bytes = filled(length, 5)
+    const records = new RecordLayer(3).protect('application_data', bytes)
+    expect(lengths(records)).toEqual(expected)
+    expect(cat(...records.map(record => record.subarray(5)))).toEqual(bytes)
+    for (const record of records) expect(record.subarray(0, 3)).toEqual(hex('17 0303'))
+  })
+
+  test('what is written reads back, in any portions', () => {
+    const type = fc.constantFrom<ContentType>('alert', 'handshake', 'application_data')
+    const property = fc.property(
+      type,
+      fc.uint8Array({ minLength: 1, maxLength: 300 }),
+      fc.nat(9),
+      (name, bytes, cut) => {
+        const written = cat(...new RecordLayer(3).protect(name, bytes))
+        const records = new RecordLayer(3)
+        for (let i = 0; i < written.length; i += cut + 1) records.append(written.subarray(i, i + cut + 1))
+        expect(records.next()).toEqual({ type: name, fragment: bytes })
+      },
+    )
+    fc.assert(property, { numRuns: 100 })
+  })
+})
+
+describe('ByteQueue', () => {
+  test('gives back what was put in, whatever the portions (against a plain array)', () => {
+    const operation = fc.oneof(
+      fc.record({ put: fc.uint8Array({ maxLength: 700 }) }),
+      fc.record({ take: fc.nat(900) }),
+    )
+    const property = fc.property(fc.array(operation, { maxLength: 60 }), operations => {
+      const queue = new ByteQueue()
+      let model: number[] = []
+      for (const step of operations) {
+        if ('put' in step) {
+          queue.append(step.put)
+          model.push(...step.put)
+        } else {
+          const length = Math.min(step.take, model.length)
+          expect([...queue.take(length)]).toEqual(model.slice(0, length))
+          model = model.slice(length)
+        }
+        expect(queue.length).toBe(model.length)
+        if (model.length >= 3)
+          expect(queue.uintAt(0, 3)).toBe((model[0]! << 16) | (model[1]! << 8) | model[2]!)
+      }
+    })
+    fc.assert(property, { numRuns: 100 })
+  })
+
+  test('what it gives is a copy: later bytes do not change it', () => {
+    const queue = new ByteQueue()
+    queue.append(hex('01020304'))
+    const taken = queue.take(2)
+    queue.append(filled(600, 9))
+    expect(taken).toEqual(hex('0102'))
+  })
+})
+
+describe('HandshakeJoiner', () => {
+  // RFC 5246 §6.2.1: "a single handshake message may be split across multiple records", and many share one.
+  test('joins messages out of fragments of any size', () => {
+    const messages = [
+      handshakeMessage(14, none),
+      handshakeMessage(20, filled(12, 7)),
+      handshakeMessage(1, filled(300, 8)),
+    ]
+    const bytes = cat(...messages)
+    for (const size of [1, 2, 3, 5, 16, 317, 1000]) {
+      const joiner = new HandshakeJoiner(1000)
+      const read: Uint8Array[] = []
+      for (let i = 0; i < bytes.length; i += size) {
+        joiner.add(bytes.subarray(i, i + size))
+        for (let frame = joiner.next(); frame; frame = joiner.next()) {
+          expect(frame.body).toEqual(frame.raw.subarray(4))
+          expect(frame.type).toBe(frame.raw[0])
+          read.push(frame.raw)
+        }
+      }
+      expect(read).toEqual(messages)
+      expect(joiner.isAligned).toBe(true)
+    }
+  })
+
+  test('is aligned only when nothing is left, a whole unread message included', () => {
+    const joiner = new HandshakeJoiner(1000)
+    joiner.add(hex('14'))
+    expect(joiner.isAligned).toBe(false)
+    joiner.clear()
+    joiner.add(handshakeMessage(14, none))
+    expect(joiner.isAligned).toBe(false)
+    joiner.next()
+    expect(joiner.isAligned).toBe(true)
+  })
+
+  // DESIGN §7.10: the length is judged before the body is waited for.
+  test('a message that announces too much is refused by its header', () => {
+    const joiner = new HandshakeJoiner(1000)
+    joiner.add(hex('01 0003e8'))
+    expect(joiner.next()).toBeUndefined()
+    const refusing = new HandshakeJoiner(1000)
+    refusing.add(hex('01 0003e9'))
+    expect(codeOf(() => refusing.next())).toBe('EXCESSIVE_MESSAGE_SIZE')
+  })
+})

@@ -1,0 +1,351 @@
+/**
+ * A peer on strings: it speaks to one Side, keeps the keys by doing the other role's computation with
+ * node:crypto, and says whatever a test wants at any point, under the protection that is in force.
+ */
+import {
+  constants,
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  privateDecrypt,
+  publicEncrypt,
+} from 'node:crypto'
+import { type CipherSuiteName, cipherSuite } from '../../src/crypto/cipher-suites.ts'
+import type { HandshakeType } from '../../src/messages/handshake.ts'
+import { createProtection, type Protection } from '../../src/record/protection.ts'
+import {
+  type Bytes,
+  cat,
+  certificateBody,
+  clientHelloBody,
+  contentTypes,
+  type ExtensionByHand,
+  extensions,
+  filled,
+  type HelloByHand,
+  handshakeMessage,
+  hex,
+  none,
+  serverHelloBody,
+  typeNumbers,
+  u16,
+  vec16,
+} from './by-hand.ts'
+import { nodeCryptoProvider } from './node-crypto-provider.ts'
+import { fixture, type Side, seededRandom } from './pair.ts'
+
+/** RFC 5246 §5, over node:crypto alone. */
+export function prfByHand(
+  hash: 'sha256' | 'sha384',
+  secret: Uint8Array,
+  input: { label: string; seed: Uint8Array; length: number },
+): Bytes {
+  const hmac = (data: Uint8Array) => createHmac(hash, secret).update(data).digest()
+  const seed = cat(Buffer.from(input.label, 'latin1'), input.seed)
+  let output: Bytes = none
+  for (let a = hmac(seed); output.length < input.length; a = hmac(a)) output = cat(output, hmac(cat(a, seed)))
+  return output.slice(0, input.length)
+}
+
+export type Heard =
+  | { readonly type: 'handshake'; readonly message: number; readonly body: Bytes; readonly raw: Bytes }
+  | { readonly type: 'change_cipher_spec' }
+  | { readonly type: 'alert'; readonly level: number; readonly description: number }
+  | { readonly type: 'application_data'; readonly bytes: Bytes }
+
+export interface PuppetOptions {
+  readonly suite?: CipherSuiteName
+  /** Default true. */
+  readonly extendedMasterSecret?: boolean
+  readonly encryptThenMac?: boolean
+  /** Resume this one: the puppet offers it, or takes it up. */
+  readonly session?: { readonly id: Uint8Array; readonly masterSecret: Uint8Array } | undefined
+  /** More fields, or other ones, for its hello. */
+  readonly hello?: HelloByHand
+}
+
+export type PuppetStep = HandshakeType | 'change_cipher_spec'
+
+export class Puppet {
+  readonly role: 'client' | 'server'
+  readonly subject: Side
+  readonly heard: Heard[] = []
+  readonly #options: PuppetOptions
+  #waiting: Bytes = none
+  #joined: Bytes = none
+  #transcript: Bytes = none
+  #read: Protection | undefined
+  #write: Protection | undefined
+  #randoms: { client: Uint8Array; server: Uint8Array } = { client: none, server: none }
+  #suite: CipherSuiteName
+  masterSecret: Bytes | undefined
+  preMasterSecret: Bytes | undefined
+  /** What encrypts the premaster secret in place of node:crypto. */
+  makeClientKeyExchange: (preMasterSecret: Uint8Array) => Uint8Array = preMasterSecret =>
+    vec16(publicEncrypt({ key: serverPublicKey(), padding: constants.RSA_PKCS1_PADDING }, preMasterSecret))
+
+  constructor(role: 'client' | 'server', subject: Side, options: PuppetOptions = {}) {
+    this.role = role
+    this.subject = subject
+    this.#options = options
+    this.#suite = options.suite ?? 'TLS_RSA_WITH_AES_128_GCM_SHA256'
+    subject.driver.start()
+    this.listen()
+  }
+
+  /** The steps of a whole handshake of this peer (RFC 5246 §7.3, figures 1 and 2). */
+  get steps(): readonly PuppetStep[] {
+    if (this.role === 'client') {
+      return this.#options.session
+        ? ['client_hello', 'change_cipher_spec', 'finished']
+        : ['client_hello', 'client_key_exchange', 'change_cipher_spec', 'finished']
+    }
+    return this.#options.session
+      ? ['server_hello', 'change_cipher_spec', 'finished']
+      : ['server_hello', 'certificate', 'server_hello_done', 'change_cipher_spec', 'finished']
+  }
+
+  /** Takes the first `count` steps; all of them by default. */
+  advance(count = this.steps.length): this {
+    for (const step of this.steps.slice(0, count)) {
+      if (step === 'change_cipher_spec') this.changeCipherSpec()
+      else this.say(step, this.rightBody(step))
+    }
+    return this
+  }
+
+  /** The body that belongs here for each message of `steps`. */
+  rightBody(type: HandshakeType): Uint8Array {
+    const { session, hello } = this.#options
+    switch (type) {
+      case 'client_hello':
+        return clientHelloBody({
+          suites: [cipherSuite(this.#suite).number],
+          sessionId: session?.id ?? none,
+          extensions: this.#helloExtensions([extensions.serverName('localhost')]),
+          ...hello,
+        })
+      case 'server_hello':
+        return serverHelloBody({
+          suites: [cipherSuite(this.#suite).number],
+          sessionId: session?.id ?? filled(32, 0x1d),
+          extensions: this.#helloExtensions([]),
+          ...hello,
+        })
+      case 'certificate':
+        return certificateBody()
+      case 'client_key_exchange': {
+        this.preMasterSecret ??= cat(hex('0303'), seededRandom('puppet premaster')(46))
+        return this.makeClientKeyExchange(this.preMasterSecret)
+      }
+      case 'finished':
+        return this.verifyData(this.role)
+      default:
+        return none
+    }
+  }
+
+  /** Sends one handshake message in one record. */
+  say(type: HandshakeType | number, body: Uint8Array): void {
+    const message = this.note(type, body)
+    this.deliver(this.record('handshake', message))
+  }
+
+  /** The message, added to the transcript and its values remembered, but not sent. */
+  note(type: HandshakeType | number, body: Uint8Array): Bytes {
+    const number = typeof type === 'number' ? type : typeNumbers[type]
+    const message = handshakeMessage(number, body)
+    if (number !== 0) this.#transcript = cat(this.#transcript, message)
+    if (number === 1 && body.length >= 34) this.#randoms.client = body.slice(2, 34)
+    if (number === 2 && body.length >= 34) {
+      this.#randoms.server = body.slice(2, 34)
+      if (this.#options.session) this.masterSecret = Uint8Array.from(this.#options.session.masterSecret)
+    }
+    if (number === 16) this.#deriveMasterSecret()
+    return message
+  }
+
+  /** A record under the write state in force. */
+  record(type: keyof typeof contentTypes | number, fragment: Uint8Array): Bytes {
+    const number = typeof type === 'number' ? type : contentTypes[type]
+    const body = this.#write ? this.#write.protect(number, fragment) : fragment
+    return cat(Uint8Array.of(number, 3, 3), vec16(body))
+  }
+
+  send(type: keyof typeof contentTypes | number, fragment: Uint8Array): void {
+    this.deliver(this.record(type, fragment))
+  }
+
+  /** Sends ChangeCipherSpec, and writes under the new keys from there, if there are any (RFC 5246 §7.1). */
+  changeCipherSpec(): void {
+    const record = this.record('change_cipher_spec', Uint8Array.of(1))
+    this.switchKeys()
+    this.deliver(record)
+  }
+
+  /** Writes under the new keys from now on, whether or not a ChangeCipherSpec was sent. */
+  switchKeys(): void {
+    if (this.masterSecret) this.#write = this.#protection(this.role)
+  }
+
+  deliver(bytes: Uint8Array): void {
+    this.subject.driver.receive(bytes)
+    this.listen()
+  }
+
+  /** Hears what the subject has said since. */
+  listen(): void {
+    this.#waiting = cat(this.#waiting, this.subject.take())
+    while (this.#waiting.length >= 5) {
+      const length = (this.#waiting[3]! << 8) | this.#waiting[4]!
+      const type = this.#waiting[0]!
+      const body = this.#waiting.slice(5, 5 + length)
+      this.#waiting = this.#waiting.slice(5 + length)
+      this.#hear(type, this.#read ? Uint8Array.from(this.#read.unprotect(type, body)) : body)
+    }
+  }
+
+  /** The last alert heard, as `level description`. */
+  get alert(): { level: number; description: number } | undefined {
+    const alert = this.heard.findLast(heard => heard.type === 'alert')
+    return alert && { level: alert.level, description: alert.description }
+  }
+
+  get alerts(): number[] {
+    return this.heard.flatMap(heard => (heard.type === 'alert' ? [heard.description] : []))
+  }
+
+  heardMessage(type: HandshakeType): Bytes | undefined {
+    return this.heard.flatMap(heard =>
+      heard.type === 'handshake' && heard.message === typeNumbers[type] ? [heard.body] : [],
+    )[0]
+  }
+
+  get heardData(): string {
+    return Buffer.concat(
+      this.heard.flatMap(heard => (heard.type === 'application_data' ? [heard.bytes] : [])),
+    ).toString('latin1')
+  }
+
+  /** RFC 5246 §7.4.9. */
+  verifyData(role: 'client' | 'server'): Bytes {
+    const label = `${role} finished`
+    return prfByHand(this.#hash, this.masterSecret ?? none, {
+      label,
+      seed: this.#transcriptHash(),
+      length: 12,
+    })
+  }
+
+  /** RFC 5246 §6.3, as hexadecimal. */
+  get keyBlock(): Bytes {
+    return prfByHand(this.#hash, this.masterSecret!, {
+      label: 'key expansion',
+      seed: cat(this.#randoms.server, this.#randoms.client),
+      length: 136,
+    })
+  }
+
+  #hear(type: number, fragment: Bytes): void {
+    if (type === contentTypes.change_cipher_spec) {
+      this.heard.push({ type: 'change_cipher_spec' })
+      this.#read = this.#protection(this.role === 'client' ? 'server' : 'client')
+    } else if (type === contentTypes.alert) {
+      this.heard.push({ type: 'alert', level: fragment[0]!, description: fragment[1]! })
+    } else if (type === contentTypes.application_data) {
+      this.heard.push({ type: 'application_data', bytes: fragment })
+    } else {
+      this.#joined = cat(this.#joined, fragment)
+      this.#hearMessages()
+    }
+  }
+
+  #hearMessages(): void {
+    while (this.#joined.length >= 4) {
+      const length = (this.#joined[1]! << 16) | (this.#joined[2]! << 8) | this.#joined[3]!
+      if (this.#joined.length < 4 + length) return
+      const raw = this.#joined.slice(0, 4 + length)
+      this.#joined = this.#joined.slice(4 + length)
+      this.heard.push({ type: 'handshake', message: raw[0]!, body: raw.slice(4), raw })
+      if (raw[0] === 16) {
+        const key = createPrivateKey(fixture('server.key'))
+        this.preMasterSecret = pkcs1Decrypt(key, raw.slice(6))
+      }
+      this.note(raw[0]!, raw.slice(4))
+    }
+  }
+
+  #helloExtensions(list: readonly ExtensionByHand[]): ExtensionByHand[] {
+    const { extendedMasterSecret = true, encryptThenMac = false } = this.#options
+    return [
+      ...list,
+      extensions.renegotiationInfo,
+      ...(extendedMasterSecret ? [extensions.extendedMasterSecret] : []),
+      ...(encryptThenMac ? [extensions.encryptThenMac] : []),
+    ]
+  }
+
+  /** RFC 5246 §8.1, RFC 7627 §4. */
+  #deriveMasterSecret(): void {
+    if (!this.preMasterSecret) return
+    const { client, server } = this.#randoms
+    this.masterSecret =
+      this.#options.extendedMasterSecret === false
+        ? prfByHand(this.#hash, this.preMasterSecret, {
+            label: 'master secret',
+            seed: cat(client, server),
+            length: 48,
+          })
+        : prfByHand(this.#hash, this.preMasterSecret, {
+            label: 'extended master secret',
+            seed: this.#transcriptHash(),
+            length: 48,
+          })
+  }
+
+  get #hash(): 'sha256' | 'sha384' {
+    return this.#suite.endsWith('SHA384') ? 'sha384' : 'sha256'
+  }
+
+  #transcriptHash(): Bytes {
+    return Uint8Array.from(createHash(this.#hash).update(this.#transcript).digest())
+  }
+
+  /** The key block cut up by the table of RFC 5246 §A.5 and RFC 5288 §3. */
+  #protection(writer: 'client' | 'server'): Protection {
+    const keyLength = this.#suite.includes('AES_256') ? 32 : 16
+    const isGcm = this.#suite.includes('GCM')
+    const macLength = isGcm ? 0 : this.#suite.endsWith('SHA256') ? 32 : 20
+    const ivLength = isGcm ? 4 : 0
+    const at = writer === 'client' ? 0 : 1
+    const cut = (start: number, length: number) =>
+      this.keyBlock.slice(start + at * length, start + (at + 1) * length)
+    return createProtection({
+      provider: nodeCryptoProvider,
+      suite: cipherSuite(this.#suite),
+      keys: {
+        macKey: cut(0, macLength),
+        key: cut(2 * macLength, keyLength),
+        iv: cut(2 * macLength + 2 * keyLength, ivLength),
+      },
+      encryptThenMac: !isGcm && this.#options.encryptThenMac === true,
+      random: seededRandom('puppet iv'),
+    })
+  }
+}
+
+const serverPublicKey = () => createPublicKey(fixture('server.pem'))
+
+/** The padding is taken off by hand: Node forbids PKCS#1 v1.5 decryption in some versions. */
+function pkcs1Decrypt(key: ReturnType<typeof createPrivateKey>, ciphertext: Uint8Array): Bytes {
+  const block = privateDecrypt({ key, padding: constants.RSA_NO_PADDING }, ciphertext)
+  return Uint8Array.from(block.subarray(block.indexOf(0, 2) + 1))
+}
+
+/** The raw RSA public operation, for blocks of any form (RFC 8017 §5.1.1). */
+export function rsaRawEncrypt(block: Uint8Array): Bytes {
+  return Uint8Array.from(publicEncrypt({ key: serverPublicKey(), padding: constants.RSA_NO_PADDING }, block))
+}
+
+export const suiteBytes = (suite: CipherSuiteName): Bytes => u16(cipherSuite(suite).number)
