@@ -177,8 +177,15 @@ function fail(code: FaultCode, certificate: Certificate, problem: string): never
 
 function namesOf({ extensions }: Certificate): string {
   const { dnsNames = [], ipAddresses = [] } = extensions.subjectAltName ?? {}
-  const shown = [...dnsNames.slice(0, 5), ...ipAddresses.slice(0, 5).map(bytes => bytes.join('.'))]
+  const shown = [...dnsNames.slice(0, 5), ...ipAddresses.slice(0, 5).map(addressText)]
   return shown.map(name => JSON.stringify(name)).join(', ') || 'no name at all'
+}
+
+/** IPv4 with dots, IPv6 in eight groups (RFC 4291 §2.2, form 1). */
+function addressText(bytes: Uint8Array): string {
+  if (bytes.length !== 16) return bytes.join('.')
+  const groups = Array.from({ length: 8 }, (_, i) => (bytes[2 * i]! << 8) | bytes[2 * i + 1]!)
+  return groups.map(group => group.toString(16)).join(':')
 }
 
 const timeText = (ms: number) => new Date(ms).toISOString()

@@ -1,0 +1,129 @@
+import { type ClusterMember, joinCluster } from '../../cluster/index.ts'
+import { createSecureContext, createServer, type Server, type TLSSocket } from '../../node/index.ts'
+import { echo } from '../apps/echo.ts'
+import { answerHttp } from '../apps/http.ts'
+import { readCertificates } from '../certificate-files.ts'
+import { type ClusterFiles, readClusterFiles, startSessionNode } from '../cluster-files.ts'
+import type { ServerFlags } from '../commands/server.ts'
+import { appendSecretFile } from '../files.ts'
+import { handshakeFailedEvent, printedHandshake } from '../handshake-event.ts'
+import { listen, printedListening } from '../listening.ts'
+import { addressText } from '../options.ts'
+import { createOutput, type Output, type Printed } from '../output.ts'
+import { stopGraceMs, stopSignal, withinGrace } from '../stopping.ts'
+
+/** Serves until it is told to stop. */
+export async function runServer(flags: ServerFlags): Promise<void> {
+  const output = createOutput(flags)
+  const context = createSecureContext()
+  const certificates = readCertificates(flags.cert, flags.key)
+  const files = readClusterFiles(flags, context, output)
+  const member = files && join(files, flags)
+  const server = createServer({
+    ...certificates,
+    ...(flags.ciphers === undefined ? {} : { ciphers: flags.ciphers }),
+    ...(member ? { sessionCache: member.sessionCache } : {}),
+    ...(flags.ttl === undefined ? {} : { sessionTimeout: flags.ttl }),
+    ...(flags.lookupTimeout === undefined ? {} : { lookupTimeout: flags.lookupTimeout }),
+  })
+  if (flags.keylog !== undefined) {
+    const keylog = appendSecretFile(flags.keylog, '--keylog')
+    server.on('keylog', (line: Buffer) => keylog.write(line))
+  }
+  const tally = tell(server, { flags, output })
+  const sockets = serve(server, flags)
+  const started = files && flags.store ? await startSessionNode(files, context) : undefined
+  // Before 'listening': no client pays for the first connections.
+  await member?.warmUp()
+  const warmUpRequests = member?.store.counters.requests ?? 0
+  const address = await listen(server, flags.listen, 'choose another with --listen (port 0 takes a free one)')
+  const stopped = stopSignal()
+  output.print(printedListening(address))
+  await stopped
+  server.close()
+  await Promise.all([member?.sessionCache.flush(stopGraceMs), closeAll(sockets)])
+  await Promise.all([member?.close(0), started?.node.close()])
+  output.print(printedStop({ node: flags.node, tally, member, warmUpRequests }))
+}
+
+function join({ info, keys, nodeId }: ClusterFiles, { lookupTimeout }: ServerFlags): ClusterMember {
+  const { provider, random, now } = createSecureContext()
+  const limits = lookupTimeout === undefined ? {} : { readTimeoutMs: lookupTimeout }
+  return joinCluster({ info, keys, nodeId, provider, random, now, limits })
+}
+
+/** What a server has done. */
+interface Tally {
+  handshakes: number
+  resumed: number
+  failed: number
+}
+
+/** Prints every handshake, and counts them. */
+function tell(server: Server, { flags, output }: { flags: ServerFlags; output: Output }): Tally {
+  const tally: Tally = { handshakes: 0, resumed: 0, failed: 0 }
+  server.on('secureConnection', ({ handshake }: TLSSocket) => {
+    if (!handshake) return
+    tally.handshakes++
+    if (handshake.resumed) tally.resumed++
+    output.print(printedHandshake(handshake, flags.node))
+  })
+  server.on('tlsClientError', (error: Error) => {
+    tally.failed++
+    const json = handshakeFailedEvent(error)
+    output.print({ json })
+    if (!output.isJson) output.note(`handshake failed: ${json.code}: ${json.message}`)
+  })
+  return tally
+}
+
+/** Runs the application on every connection; returns those that are open. */
+function serve(server: Server, { app, node, listen: { host } }: ServerFlags): ReadonlySet<TLSSocket> {
+  const sockets = new Set<TLSSocket>()
+  server.on('secureConnection', (socket: TLSSocket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    // A client that goes away in the middle of something has ended its own connection, and no more.
+    socket.on('error', () => {})
+    if (app === 'echo') echo(socket)
+    else answerHttp(socket, node ?? addressText({ host, port: socket.localPort ?? 0 }))
+  })
+  return sockets
+}
+
+/** Ends every connection with close_notify, and waits for the clients a little. */
+async function closeAll(sockets: ReadonlySet<TLSSocket>): Promise<void> {
+  const closed = [...sockets].map(socket => new Promise<void>(resolve => socket.once('close', resolve)))
+  for (const socket of sockets) socket.end()
+  await withinGrace(Promise.all(closed))
+  for (const socket of sockets) socket.destroy()
+}
+
+interface Stopped {
+  readonly node: string | undefined
+  readonly tally: Tally
+  readonly member: ClusterMember | undefined
+  readonly warmUpRequests: number
+}
+
+/** Says what was done, and what it cost the session nodes. An ID that is not the cluster's costs them nothing. */
+function printedStop({ node, tally, member, warmUpRequests }: Stopped): Printed {
+  const { lookups = {}, store_put_total: puts = {} } = member?.sessionCache.counters ?? {}
+  const requests = (member?.store.counters.requests ?? 0) - warmUpRequests
+  const asked = sum(lookups, ['foreign_id', 'epoch'])
+  const stored = sum(puts, ['unstorable'])
+  const told = `; ${requests} requests to session nodes, for ${asked} look-ups and ${stored} new sessions`
+  return {
+    json: { event: 'stopped', ...{ node: node ?? null, ...tally, requests, lookups: asked, puts: stored } },
+    text:
+      `stopped after ${tally.handshakes} handshakes, ${tally.resumed} of them resumed, and ${tally.failed} that failed` +
+      (member ? told : ''),
+  }
+}
+
+function sum(totals: Readonly<Record<string, number>>, except: readonly string[]): number {
+  return Object.entries(totals).reduce(
+    (total, [name, count]) => (except.includes(name) ? total : total + count),
+    0,
+  )
+}

@@ -1,0 +1,59 @@
+import type { Command } from 'commander'
+import { Option } from 'commander'
+import type { ClusterFlags } from '../cluster-files.ts'
+import { type Address, addressParser, collect, examples, integerParser, jsonOption } from '../options.ts'
+
+const oneDaySeconds = 24 * 60 * 60
+
+/** The options of `ringtls server`. */
+export interface ServerFlags extends ClusterFlags {
+  readonly listen: Address
+  readonly cert: readonly string[]
+  readonly key: readonly string[]
+  readonly store: boolean
+  readonly ttl?: number
+  readonly lookupTimeout?: number
+  readonly ciphers?: string
+  readonly app: 'http' | 'echo'
+  readonly keylog?: string
+  readonly json?: boolean
+}
+
+/** `ringtls server`: a TLS server with a small application, alone or as one of a cluster. */
+export function addServer(program: Command): void {
+  program
+    .command('server')
+    .summary('a TLS server, alone or one of a cluster')
+    .description(
+      'A TLS 1.2 server with a small application. With --cluster, --cluster-key and --node its sessions live in ' +
+        'the cluster, and any server of it resumes them; without, they stay in its own memory. Prints a line when ' +
+        'it is ready and one for each handshake. Stops on SIGTERM.',
+    )
+    .requiredOption(
+      '--listen <HOST:PORT>',
+      'where to listen; port 0 takes a free one',
+      addressParser({ minPort: 0 }),
+    )
+    .requiredOption('--cert <FILE>', 'certificate chain (PEM); repeat for more server names', collect)
+    .requiredOption('--key <FILE>', 'its private key (PEM); as often as --cert, in the same order', collect)
+    .option('--cluster <FILE>', 'the list of nodes (cluster.json)')
+    .option('--cluster-key <FILE>', 'the key that the servers share')
+    .option('--node <ID>', "which node of the list this one is: also runs that node's session store")
+    .option('--no-store', 'do not run the session store; `ringtls session-node` does')
+    .option('--ttl <S>', 'seconds a session may be resumed (default: 600)', integerParser(1, oneDaySeconds))
+    .option('--ciphers <LIST>', 'cipher suites in order of preference, joined by colons')
+    .addOption(new Option('--app <NAME>', 'what to say to clients').choices(['http', 'echo']).default('http'))
+    .option('--keylog <FILE>', 'add the keys of every connection to FILE: who reads it reads the traffic')
+    .option('--lookup-timeout <MS>', 'budget of a session look-up (default: 50)', integerParser(1, 10_000))
+    .option(...jsonOption)
+    .addHelpText(
+      'after',
+      examples(
+        'ringtls server --listen localhost:8443 --cert pki/server.pem --key pki/server.key',
+        'ringtls server --listen localhost:8441 --cert pki/server.pem --key pki/server.key \\',
+        '    --cluster pki/cluster.json --cluster-key pki/cluster.key --node n1',
+        'openssl s_client -connect localhost:8441 -tls1_2 -CAfile pki/ca.pem',
+      ),
+    )
+    .action(async (flags: ServerFlags) => (await import('../actions/run-server.ts')).runServer(flags))
+}

@@ -1,0 +1,30 @@
+import type { Command } from 'commander'
+import type { ClusterFlags } from '../cluster-files.ts'
+import { examples, jsonOption } from '../options.ts'
+
+/** The options of `ringtls session-node`. */
+export interface SessionNodeFlags extends ClusterFlags {
+  readonly json?: boolean
+}
+
+/** `ringtls session-node`: a node that stores sessions and serves no clients. */
+export function addSessionNode(program: Command): void {
+  program
+    .command('session-node')
+    .summary("store a cluster's sessions, and serve no clients")
+    .description(
+      "Stores the cluster's sealed sessions for the servers, on the address that cluster.json gives the node. " +
+        'It cannot open what it stores, and keeps it in memory alone. Stops on SIGTERM.',
+    )
+    .requiredOption('--cluster <FILE>', 'the list of nodes (cluster.json)')
+    .requiredOption('--cluster-key <FILE>', 'the key that the servers share')
+    .requiredOption('--node <ID>', 'which node of the list this one is')
+    .option(...jsonOption)
+    .addHelpText(
+      'after',
+      examples('ringtls session-node --cluster pki/cluster.json --cluster-key pki/cluster.key --node n2'),
+    )
+    .action(async (flags: SessionNodeFlags) =>
+      (await import('../actions/run-session-node.ts')).runSessionNode(flags),
+    )
+}

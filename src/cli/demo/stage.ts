@@ -1,0 +1,154 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ClusterMember, joinCluster, readClusterInfo, readClusterKeys } from '../../cluster/index.ts'
+import { connect, createSecureContext, type HandshakeReport } from '../../node/index.ts'
+import { decodeClientSession } from '../../session/client-session.ts'
+import { makeClusterDirectory } from '../cluster-directory.ts'
+import { CommandFailed } from '../failures.ts'
+import type { HandshakeEvent } from '../handshake-event.ts'
+import { fetchOverHttp } from '../http-request.ts'
+import { type BackEnd, type Balancer, startBalancer } from './balancer.ts'
+import { ServerProcess } from './server-process.ts'
+
+export const nodeIds = ['n1', 'n2', 'n3'] as const
+/** For a look-up between processes that share two busy cores; a dead node refuses at once, whatever the budget. */
+const lookupTimeoutMs = 1000
+const storedWithinMs = 5000
+
+/** One connection of the client: what it saw, and what the server said. */
+export interface Visit {
+  readonly report: HandshakeReport
+  /** What the client keeps for its next visit. */
+  readonly session: Buffer
+  readonly authorized: boolean
+  readonly page: string
+  readonly server: HandshakeEvent
+}
+
+/** Three server processes, their balancer, and a directory that goes with them. */
+export class Stage {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'ringtls-demo-'))
+  readonly #running = new Map<string, { server: ServerProcess; address: BackEnd }>()
+  readonly #started = new Set<ServerProcess>()
+  #balancer: Balancer | undefined
+  #member: ClusterMember | undefined
+
+  /** Writes the cluster's files, as `ringtls init` does, and starts everything. */
+  async open(): Promise<void> {
+    const urls = (await freePorts(nodeIds.length)).map(port => `http://127.0.0.1:${port}`)
+    await makeClusterDirectory({ directory: this.#directory, host: 'localhost', urls })
+    this.#member = this.#join()
+    await Promise.all(nodeIds.map(id => this.start(id)))
+    this.#balancer = await startBalancer(() => nodeIds.flatMap(id => this.#running.get(id)?.address ?? []))
+  }
+
+  /** Where clients connect. */
+  get balancer(): BackEnd {
+    return this.#balancer!.address
+  }
+
+  addressOf(id: string): BackEnd {
+    return this.#running.get(id)!.address
+  }
+
+  /** Starts the server of a node, with its session store. */
+  async start(id: string, more: readonly string[] = []): Promise<void> {
+    const files = [
+      'cert',
+      'server.pem',
+      'key',
+      'server.key',
+      'cluster',
+      'cluster.json',
+      'cluster-key',
+      'cluster.key',
+    ]
+    const flags = files.map((word, i) => (i % 2 === 0 ? `--${word}` : this.#path(word)))
+    const args = [...flags, '--lookup-timeout', String(lookupTimeoutMs), ...more]
+    const started = await ServerProcess.start(id, args, server => this.#started.add(server))
+    this.#running.set(id, started)
+  }
+
+  /** As a crash does it: no farewell. The balancer is not told. */
+  async kill(id: string): Promise<void> {
+    await this.#running.get(id)!.server.stop('SIGKILL')
+  }
+
+  /** As an operator does it. Returns what the server said of itself. */
+  async stop(id: string): Promise<{ exitCode: number | null; requests: number; puts: number }> {
+    const { server } = this.#running.get(id)!
+    const exitCode = await server.stop('SIGTERM')
+    const { requests, puts } = await server.next('stopped')
+    return { exitCode, requests, puts }
+  }
+
+  /** Connects as a client that trusts our authority, and gets the page. */
+  async visit(address: BackEnd, session?: Uint8Array): Promise<Visit> {
+    const ca = readFileSync(this.#path('ca.pem'), 'utf8')
+    const socket = connect({ ...address, servername: 'localhost', ca, ...(session ? { session } : {}) })
+    const { body } = await fetchOverHttp(socket, { path: '/', host: 'localhost' })
+    const page = body.toString('utf8')
+    const id = /^server: (.*)$/m.exec(page)?.[1] ?? ''
+    const server = await this.#running.get(id)?.server.next('handshake')
+    const kept = socket.getSession()
+    if (!server || !kept || !socket.handshake)
+      throw new CommandFailed(`an answer that says nothing of its server: ${page}`)
+    return { report: socket.handshake, session: kept, authorized: socket.authorized, page, server }
+  }
+
+  /** Which node holds a session, worked out here from its ID alone, as every server does. */
+  ownerOf(session: Uint8Array): string | undefined {
+    return this.#member!.sessionCache.ownerOf(idOf(session))
+  }
+
+  /** Waits until the owner has a session: nobody else waits for that. */
+  async untilStored(session: Uint8Array): Promise<void> {
+    const deadline = AbortSignal.timeout(storedWithinMs)
+    while (!deadline.aborted) {
+      const lookup = await this.#member!.sessionCache.load(idOf(session), deadline)
+      if ('session' in lookup) return lookup.session.masterSecret.wipe()
+      await sleep(5)
+    }
+    throw new CommandFailed(`the session was not stored within ${storedWithinMs} ms`)
+  }
+
+  /** Ends every process and removes every file, at once: it runs when this process exits too. */
+  dispose(): void {
+    for (const server of this.#started) void server.stop('SIGKILL')
+    this.#balancer?.close()
+    void this.#member?.close(0)
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+
+  #path(name: string): string {
+    return join(this.#directory, name)
+  }
+
+  #join(): ClusterMember {
+    const { provider, random, now } = createSecureContext()
+    const info = readClusterInfo(this.#path('cluster.json'))
+    const { keys } = readClusterKeys(this.#path('cluster.key'), { provider, nowMs: now() })
+    return joinCluster({ info, keys, provider, random, now, limits: { readTimeoutMs: lookupTimeoutMs } })
+  }
+}
+
+function idOf(session: Uint8Array): Uint8Array {
+  const client = decodeClientSession(session)
+  client.session.masterSecret.wipe()
+  return client.sessionId
+}
+
+/** Ports that were free a moment ago. All are held until the last is found, so that no two are the same. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer())
+  const ports = servers.map(async server => {
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
+    return (server.address() as AddressInfo).port
+  })
+  const found = await Promise.all(ports)
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return found
+}
