@@ -1,0 +1,59 @@
+/** Three `ringtls server` processes that share a cluster, and a view of where its sessions are. */
+import { join } from 'node:path'
+import { vi } from 'vitest'
+import { fromHex } from '../../src/bytes.ts'
+import { joinCluster, readClusterInfo, readClusterKeys } from '../../src/cluster/index.ts'
+import { createSecureContext } from '../../src/node/index.ts'
+import { type Event, makeCluster, startServers, temporaryDirectory } from '../support/processes.ts'
+
+/** Two busy cores: what is meant to be found must not be late. */
+const lookupTimeoutMs = 5000
+
+/** A server process, with the node of the cluster that it is. */
+export interface OwnNode {
+  readonly id: string
+  readonly port: number
+  /** Takes the next handshake that it reported, waiting for it. */
+  nextHandshake(): Promise<Event>
+}
+
+export interface OwnCluster {
+  readonly nodes: readonly OwnNode[]
+  readonly caFile: string
+  /** Where all three log their keys. */
+  readonly keylogFile: string
+  /** Waits until the owner of a session has it: the servers themselves wait for nobody. @param id hexadecimal */
+  untilKept(id: string): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Starts nodes n1, n2 and n3 with the files that `ringtls init` makes. */
+export async function startOwnCluster(): Promise<OwnCluster> {
+  const keylogFile = join(temporaryDirectory(), 'keys.log')
+  const files = await makeCluster(3)
+  const flags = ['--lookup-timeout', String(lookupTimeoutMs), '--keylog', keylogFile]
+  const servers = await startServers(3, flags, files)
+
+  const { provider, random, now } = createSecureContext()
+  const info = readClusterInfo(files.file('cluster.json'))
+  const { keys } = readClusterKeys(files.file('cluster.key'), { provider, nowMs: now() })
+  const limits = { readTimeoutMs: lookupTimeoutMs }
+  const observer = joinCluster({ info, keys, provider, random, now, limits })
+  const find = async (id: string) => {
+    const found = await observer.sessionCache.load(fromHex(id), AbortSignal.timeout(lookupTimeoutMs))
+    if (!('session' in found)) throw new Error(`session ${id} is not where it belongs: ${found.miss}`)
+    found.session.masterSecret.wipe()
+  }
+  return {
+    nodes: servers.map(({ node, port, event }) => {
+      let taken = 0
+      return { id: node!, port, nextHandshake: () => event('handshake', ++taken) }
+    }),
+    caFile: files.file('ca.pem'),
+    keylogFile,
+    untilKept: id => vi.waitFor(() => find(id.toLowerCase()), { timeout: lookupTimeoutMs, interval: 5 }),
+    stop: async () => {
+      await Promise.all([observer.close(0), ...servers.map(server => server.stop())])
+    },
+  }
+}
