@@ -17,6 +17,7 @@ it('every step comes out as the method says, and nothing is left behind', async 
     'resumed hit',
     expect.stringMatching(/^full (error|timeout)$/),
     'full no_id',
+    'resumed hit',
     expect.stringMatching(/^full (expired|miss)$/),
     'full foreign_id',
   ])

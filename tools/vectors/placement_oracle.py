@@ -1,12 +1,13 @@
 """Writes vectors/placement/*.json from the algorithms in vectors/placement/README.md.
 
 Standard library only, and no code shared with src/: everything is done the slow and obvious way. Run from the
-root of the repository: python3 tools/vectors/placement_oracle.py
+root of the repository: python3 tools/vectors/placement_oracle.py, with --check to compare instead of writing.
 """
 
 import hashlib
 import json
 import pathlib
+import sys
 
 SLOTS = 16384
 PLACES = 2**48
@@ -143,10 +144,16 @@ def main():
             count = min(case["replicas"], len(case["nodes"]))
             owners = [place(case["nodes"], bytes.fromhex(key), count, *extra) for key in storage_keys()]
             written.append({**case, "owners": " ".join("-".join(map(str, each)) for each in owners)})
-        text = json.dumps({"placement": place.__name__, "keys": storage_keys(), "cases": written}, indent=1)
-        (out / (place.__name__ + ".json")).write_text(text + "\n")
-        print(place.__name__, len(written), "cases")
+        text = json.dumps({"placement": place.__name__, "keys": storage_keys(), "cases": written}, indent=1) + "\n"
+        file = out / (place.__name__ + ".json")
+        if "--check" not in sys.argv:
+            file.write_text(text)
+        elif file.read_text() != text:
+            print("placement %s: differs from %s" % (place.__name__, file))
+            return 1
+        print("placement %s: %d cases, 0 differences" % (place.__name__, len(written)))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -23,7 +23,7 @@ interface Scene {
   readonly check?: (visit: Visit) => Promise<readonly string[]>
 }
 
-const shortTtlSeconds = 1
+const shortTtlSeconds = 2
 
 /** Tells the story on a stage that is open; false when a step did not come out as the method says. */
 export class Story {
@@ -99,10 +99,18 @@ export class Story {
     const title = `${id} is back with --ttl ${shortTtlSeconds}: it makes a session of ${shortTtlSeconds} s`
     const at = this.#stage.addressOf(id)
     const { session } = await this.#step({ title, at, wanted: { handshake: 'full', reasons: ['no_id'] } })
+    const endMs = Date.now() + shortTtlSeconds * 1000
+    await this.#stage.untilStored(session)
     const other = others(id)[0]!
-    await sleep(shortTtlSeconds * 1000 + 100)
     await this.#step({
-      title: `${shortTtlSeconds} s later, at ${other}: the session has expired`,
+      title: `At once, at ${other}: it resumes`,
+      at: this.#stage.addressOf(other),
+      session,
+      wanted: { handshake: 'resumed', reasons: ['hit'], servers: [other] },
+    })
+    await sleep(endMs - Date.now() + 100)
+    await this.#step({
+      title: `${shortTtlSeconds} s after it was made, at ${other}: the session has expired`,
       at: this.#stage.addressOf(other),
       session,
       // The owner drops a record when its time is over: what is asked for then is not there any more.
