@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { SkippedReporter } from './test/support/skipped-reporter.ts'
 
 export default defineConfig({
   test: {
+    reporters: ['default', new SkippedReporter()],
     include: ['test/**/*.test.ts'],
     pool: 'threads',
     // Much of the suite waits for child processes, so two workers pay off on two cores as well.

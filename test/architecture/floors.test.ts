@@ -1,10 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dirname, relative, resolve } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
-
-const src = fileURLToPath(new URL('../../src', import.meta.url))
+import { parseSource, sourceFiles, src, visitNodes } from '../support/source.ts'
 
 /** A room imports only from rooms on floors below its own; see docs/architecture.md. */
 const floors: Readonly<Record<string, number>> = {
@@ -45,12 +42,11 @@ interface Import {
   readonly target: string
 }
 
-const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'))
-const imports = files.flatMap(importsOf)
+const imports = sourceFiles.flatMap(importsOf)
 
 describe('floors', () => {
   it('every room is known', () => {
-    const rooms = new Set(files.map(roomOf))
+    const rooms = new Set(sourceFiles.map(roomOf))
     expect([...rooms].filter(room => !(room in floors) && !(room in adapters))).toEqual([])
   })
 
@@ -76,9 +72,9 @@ describe('floors', () => {
   })
 
   it('a bare yield stands in handshake/effects.ts alone', () => {
-    const yields = files.flatMap(file => {
+    const yields = sourceFiles.flatMap(file => {
       const found: string[] = []
-      visit(parse(file), node => {
+      visitNodes(parseSource(file), node => {
         if (ts.isYieldExpression(node) && !node.asteriskToken) found.push(file)
       })
       return found
@@ -105,7 +101,7 @@ function isAllowed({ room, target }: Import): boolean {
 
 function importsOf(file: string): Import[] {
   const found: Import[] = []
-  visit(parse(file), node => {
+  visitNodes(parseSource(file), node => {
     const specifier = specifierOf(node)
     if (specifier === undefined) return
     const target = specifier.startsWith('.')
@@ -129,13 +125,4 @@ function roomOf(file: string): string {
   const parts = file.split('/')
   if (parts.length === 1) return '.'
   return parts[0] === 'providers' ? `providers/${parts[1]}` : parts[0]!
-}
-
-function parse(file: string): ts.SourceFile {
-  return ts.createSourceFile(file, readFileSync(join(src, file), 'utf8'), ts.ScriptTarget.ES2022, true)
-}
-
-function visit(node: ts.Node, see: (node: ts.Node) => void): void {
-  see(node)
-  ts.forEachChild(node, child => visit(child, see))
 }

@@ -1,10 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
+import { parseSource, sourceFiles, visitNodes } from '../support/source.ts'
 
-const src = fileURLToPath(new URL('../../src', import.meta.url))
 const maxLines = 60
 const maxParameters = 4
 
@@ -14,8 +11,7 @@ interface Function {
   readonly parameters: number
 }
 
-const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'))
-const functions = files.flatMap(functionsOf)
+const functions = sourceFiles.flatMap(functionsOf)
 
 describe('functions', () => {
   it(`are at most ${maxLines} lines long, the median under 10`, () => {
@@ -36,14 +32,14 @@ describe('functions', () => {
 
 describe('exported functions and classes', () => {
   it('say in a docstring what they do', () => {
-    expect(files.flatMap(undocumentedExports)).toEqual([])
+    expect(sourceFiles.flatMap(undocumentedExports)).toEqual([])
   })
 })
 
 function functionsOf(file: string): Function[] {
-  const source = parse(file)
+  const source = parseSource(file)
   const found: Function[] = []
-  const visit = (node: ts.Node): void => {
+  visitNodes(source, node => {
     if (ts.isFunctionLike(node) && 'body' in node && node.body) {
       const start = source.getLineAndCharacterOfPosition(node.getStart()).line
       const end = source.getLineAndCharacterOfPosition(node.getEnd()).line
@@ -53,21 +49,15 @@ function functionsOf(file: string): Function[] {
         parameters: node.parameters.length,
       })
     }
-    ts.forEachChild(node, visit)
-  }
-  visit(source)
+  })
   return found
 }
 
 function undocumentedExports(file: string): string[] {
-  const source = parse(file)
+  const source = parseSource(file)
   return source.statements
     .filter(node => ts.isFunctionDeclaration(node) || ts.isClassDeclaration(node))
     .filter(node => node.modifiers?.some(modifier => modifier.kind === ts.SyntaxKind.ExportKeyword))
     .filter(node => ts.getJSDocCommentsAndTags(node).length === 0)
     .map(node => `${file}: ${node.name?.text}`)
-}
-
-function parse(file: string): ts.SourceFile {
-  return ts.createSourceFile(file, readFileSync(join(src, file), 'utf8'), ts.ScriptTarget.ES2022, true)
 }

@@ -14,7 +14,7 @@ import { nobleProvider, rsaPrivateKey } from '../../src/providers/noble/index.ts
 import { certificatesFromPem } from '../../src/x509/certificate-pem.ts'
 import { certifiedKey } from '../../src/x509/certified-key.ts'
 import { verifyChain } from '../../src/x509/verify.ts'
-import { hasOpenssl } from '../x509/fixtures.ts'
+import { needs } from '../support/peers.ts'
 
 const nowMs = Date.UTC(2030, 5, 1)
 const dayMs = 24 * 60 * 60 * 1000
@@ -48,7 +48,11 @@ function opensslVerify(...options: string[]): string {
   return execFileSync('openssl', args, { cwd: folder, encoding: 'utf8', stdio: 'pipe' })
 }
 
-describe.skipIf(!hasOpenssl)('certificates of ringtls init, to openssl', () => {
+describe('certificates of ringtls init, to openssl', () => {
+  needs('openssl', declareOpensslTests)
+})
+
+function declareOpensslTests(): void {
   test.each(['localhost', 'node1.cluster.example'])('openssl takes them for %s', host => {
     expect(opensslVerify('-verify_hostname', host)).toBe('server.pem: OK\n')
   })
@@ -73,7 +77,7 @@ describe.skipIf(!hasOpenssl)('certificates of ringtls init, to openssl', () => {
     const issuers = /Authority Key Identifier:\s+(?:keyid:)?([0-9A-F:]+)/
     expect(own.exec(authority)?.[1]).toBe(issuers.exec(leaf)?.[1])
   })
-})
+}
 
 describe('certificates of ringtls init, to others', () => {
   test('node:crypto reads what was asked for', () => {

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { type Certificate, parseCertificate } from '../../src/x509/certificate.ts'
 
@@ -16,6 +15,3 @@ export function fixtureDer(name: string): Uint8Array {
 export function certificateFixture(name: string): Certificate {
   return parseCertificate(fixtureDer(name))
 }
-
-/** Whether the openssl program is there to ask; tests that need nothing else are skipped without it. */
-export const hasOpenssl = spawnSync('openssl', ['version']).status === 0
