@@ -6,7 +6,7 @@ import { TlsError } from '../errors.ts'
 import type { ClientHello } from '../messages/client-hello.ts'
 import { type ClientHelloExtension, findExtension } from '../messages/extensions/index.ts'
 import { serverNameListOf } from '../messages/extensions/server-name.ts'
-import { tls12 } from '../messages/protocol-version.ts'
+import { tls12, versionText } from '../messages/protocol-version.ts'
 import type { ServerHello } from '../messages/server-hello.ts'
 import { Secret } from '../secret.ts'
 import { type ClientSession, reasonNotToOffer } from '../session/client-session.ts'
@@ -143,7 +143,7 @@ function* receiveServerHello(hs: ClientFlow, hello: ClientHello): Handshake<Agre
   if (serverHello.serverVersion !== tls12) {
     throw new TlsError(
       'UNSUPPORTED_PROTOCOL',
-      `ServerHello.serverVersion is 0x${serverHello.serverVersion.toString(16).padStart(4, '0')}, TLS 1.2 is 0x0303`,
+      `ServerHello.serverVersion is ${versionText(serverHello.serverVersion)}, TLS 1.2 is 0x0303`,
     )
   }
   if (serverHello.compressionMethod !== 'null') {

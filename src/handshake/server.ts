@@ -5,7 +5,7 @@ import { TlsError } from '../errors.ts'
 import type { ClientHello } from '../messages/client-hello.ts'
 import { findExtension, type ServerHelloExtension } from '../messages/extensions/index.ts'
 import { hostNameOf } from '../messages/extensions/server-name.ts'
-import { tls12 } from '../messages/protocol-version.ts'
+import { tls12, versionText } from '../messages/protocol-version.ts'
 import type { Session } from '../session/session.ts'
 import type { CertifiedKey } from '../x509/certified-key.ts'
 import { type Agreed, deriveMaster, newSession } from './agreement.ts'
@@ -44,7 +44,7 @@ function* receiveClientHello(hs: ServerFlow): Handshake<ClientOffer> {
   if (hello.clientVersion < tls12) {
     throw new TlsError(
       'UNSUPPORTED_PROTOCOL',
-      `ClientHello.clientVersion is 0x${hello.clientVersion.toString(16).padStart(4, '0')}, TLS 1.2 is 0x0303`,
+      `ClientHello.clientVersion is ${versionText(hello.clientVersion)}, TLS 1.2 is 0x0303`,
     )
   }
   if (!hello.compressionMethods.includes('null')) {

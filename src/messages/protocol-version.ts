@@ -4,3 +4,8 @@ import { uint16 } from '../wire/codec.ts'
 export const protocolVersion = uint16
 
 export const tls12 = 0x0303
+
+/** A version as errors show it: `0x0303`. */
+export function versionText(version: number): string {
+  return `0x${version.toString(16).padStart(4, '0')}`
+}

@@ -1,5 +1,5 @@
 import { TlsError } from '../errors.ts'
-import { tls12 } from '../messages/protocol-version.ts'
+import { tls12, versionText } from '../messages/protocol-version.ts'
 import { ByteQueue } from './byte-queue.ts'
 import { ContentType, contentTypeOf, maxCiphertextBytes, maxPlaintextBytes } from './content-type.ts'
 import type { Protection } from './protection.ts'
@@ -122,10 +122,7 @@ export class RecordLayer {
   #checkVersion(version: number): void {
     const isFine = this.#versionIsFixed ? version === tls12 : version >> 8 === majorVersion
     if (!isFine) {
-      throw new TlsError(
-        'WRONG_VERSION_NUMBER',
-        `a record of version 0x${version.toString(16).padStart(4, '0')}, wanted 0x0303`,
-      )
+      throw new TlsError('WRONG_VERSION_NUMBER', `a record of version ${versionText(version)}, wanted 0x0303`)
     }
   }
 
