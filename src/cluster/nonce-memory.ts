@@ -25,7 +25,8 @@ export class NonceMemory {
   /** A Map keeps the order of insertion, which is that of expiry as long as the clock runs forwards. */
   #forgetOld(nowMs: number): void {
     for (const [nonce, expiresMs] of this.#expiryOf) {
-      if (expiresMs > nowMs) return
+      // In its last millisecond the request is still in time, so its nonce must still be known.
+      if (expiresMs >= nowMs) return
       this.#expiryOf.delete(nonce)
     }
   }

@@ -117,6 +117,9 @@ interface Reply {
   readonly body?: Uint8Array
 }
 
+/** Connections are few: who shows no good signature has none beyond his reply, or strangers would soon hold them all. */
+const noKeepAlive = { connection: 'close' }
+
 const methods = ['GET', 'PUT', 'DELETE'] as const
 type Method = (typeof methods)[number]
 
@@ -192,12 +195,13 @@ class HttpSessionNode implements SessionNode {
 
   async #replyTo(request: IncomingMessage): Promise<Reply> {
     const { method = '', url = '' } = request
-    if (url === '/healthz') return method === 'GET' ? { status: 200 } : this.#refuse(405, { allow: 'GET' })
+    if (url === '/healthz')
+      return method === 'GET' ? { status: 200, headers: noKeepAlive } : this.#refuse(405, { allow: 'GET' })
     const storageKey = sessionPath.exec(url)?.[1]
     if (storageKey === undefined) return this.#refuse(404)
     if (!isMethod(method)) return this.#refuse(405, { allow: methods.join(', ') })
     const body = await readBody(request)
-    if (body === 'too_long') return this.#refuse(413, { connection: 'close' })
+    if (body === 'too_long') return this.#refuse(413)
     const refusal = this.#refuseStranger(request, body)
     if (refusal !== undefined) return refusal
     if (headerOf(request, digestHeader) !== this.#digest) this.counters.cluster_digest_mismatch++
@@ -232,7 +236,7 @@ class HttpSessionNode implements SessionNode {
       return { status: 503 }
     }
     this.counters.unauthorized[admission]++
-    return { status: 401, headers: { 'www-authenticate': signatureScheme } }
+    return { status: 401, headers: { 'www-authenticate': signatureScheme, ...noKeepAlive } }
   }
 
   #read(storageKey: string): Reply {
@@ -261,7 +265,7 @@ class HttpSessionNode implements SessionNode {
 
   #refuse(status: RefusalStatus, headers: Readonly<Record<string, string>> = {}): Reply {
     this.counters.refused[status]++
-    return { status, headers }
+    return { status, headers: { ...headers, ...noKeepAlive } }
   }
 }
 

@@ -103,8 +103,16 @@ export class Driver {
 
   /** A session is kept when its handshake ended well, and forgotten on a fatal alert; nobody waits for either. */
   #keepSession(event: ConnectionEvent): void {
-    if (event.type === 'sessionEstablished') this.#answers.sessionCache?.save(event.id, event.session)
-    else if (event.type === 'sessionForgotten') this.#answers.sessionCache?.forget(event.id)
+    try {
+      // Somebody else's cache may be an async one, and TypeScript lets it pass for `void`.
+      const kept: unknown =
+        event.type === 'sessionEstablished'
+          ? this.#answers.sessionCache?.save(event.id, event.session)
+          : event.type === 'sessionForgotten' && this.#answers.sessionCache?.forget(event.id)
+      if (kept instanceof Promise) kept.catch(() => {})
+    } catch {
+      // A store can only help: the connection is none the worse for a session that was not kept.
+    }
   }
 
   #answer(effect: Effect): void {

@@ -1,5 +1,6 @@
 import { Server as NetServer, type Socket } from 'node:net'
 import { emptyBytes } from '../bytes.ts'
+import type { RandomBytes } from '../crypto/provider.ts'
 import { policyHashOf, selectByServerName } from '../driver/certificates.ts'
 import type { Answers } from '../driver/driver.ts'
 import { MemorySessionCache } from '../driver/memory-session-cache.ts'
@@ -52,13 +53,12 @@ export class Server extends NetServer {
       lookupTimeoutMs: this.#options.lookupTimeout,
       handshakeTimeoutMs: this.#options.handshakeTimeout ?? defaultHandshakeTimeoutMs,
     })
-    const onError = (error: Error) => this.emit('tlsClientError', error, socket)
-    socket.on('error', onError)
-    socket.on('keylog', line => this.emit('keylog', line, socket))
-    socket.once('secure', () => {
-      socket.off('error', onError)
-      this.emit('secureConnection', socket)
+    // It stays, as node:tls's does: a client that is cut off must not crash an application that has no listener of its own.
+    socket.on('error', (error: Error) => {
+      if (!socket.handshake) this.emit('tlsClientError', error, socket)
     })
+    socket.on('keylog', line => this.emit('keylog', line, socket))
+    socket.once('secure', () => this.emit('secureConnection', socket))
     socket.start()
   }
 
@@ -72,7 +72,7 @@ export class Server extends NetServer {
       random,
       now,
       cipherSuites,
-      drawSessionId: draw => cache?.drawId(draw) ?? emptyBytes,
+      drawSessionId: draw => drawnBy(cache, draw),
       keylog: this.listenerCount('keylog') > 0,
       ...(sessionTimeout === undefined ? {} : { sessionLifetimeSeconds: sessionTimeout }),
     }
@@ -87,6 +87,15 @@ export class Server extends NetServer {
       selectCertificate: selectByServerName(certifiedKeys),
       sessionCache: cache,
     }
+  }
+}
+
+/** A store can only help: one that cannot draw an ID makes a session that cannot be resumed. */
+function drawnBy(cache: SessionCache | undefined, random: RandomBytes): Uint8Array {
+  try {
+    return cache?.drawId(random) ?? emptyBytes
+  } catch {
+    return emptyBytes
   }
 }
 

@@ -43,8 +43,9 @@ export interface TLSSocketSetup {
 const lingerMs = 1000
 
 /**
- * TLS over a net.Socket, as a Duplex: write plaintext, read plaintext. Ends cleanly only with close_notify
- * on both sides; a transport that ends without one is an 'error' with code TRUNCATED (RFC 5246 §7.2.1).
+ * TLS over a net.Socket, as a Duplex: write plaintext, read plaintext. A transport that ends without the peer's
+ * close_notify is an 'error' with code TRUNCATED; only who has sent his own before, with end(), takes it for the
+ * answer (RFC 5246 §7.2.1).
  */
 export class TLSSocket extends Duplex {
   readonly encrypted = true
@@ -60,11 +61,12 @@ export class TLSSocket extends Duplex {
   #startedMs: number | undefined
   #report: HandshakeReport | undefined
   #session: Buffer | undefined
+  #isStarted = false
   #isWaiting = false
   #isFull = false
-  /** What waits for the handshake's end, and what waits for the transport to drain. */
-  #whenOpen: (() => void)[] = []
-  #whenDrained: (() => void)[] = []
+  /** What waits for the handshake's end, and what waits for the transport to drain; called with an error when that will not come. */
+  #whenOpen: Waiting[] = []
+  #whenDrained: Waiting[] = []
 
   constructor(transport: Socket, setup: TLSSocketSetup) {
     super({ allowHalfOpen: false })
@@ -135,6 +137,7 @@ export class TLSSocket extends Duplex {
 
   /** Begins the handshake. `createServer` and `connect` do it, once the transport is there. */
   start(): void {
+    this.#isStarted = true
     if (this.#setup.config.role === 'client') this.#startedMs = performance.now()
     this.#driver.start()
   }
@@ -145,8 +148,11 @@ export class TLSSocket extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#afterHandshake(() => {
-      if (!this.#connection.isWritable) return done(new Error('write after the TLS connection was closed'))
+    this.#afterHandshake(error => {
+      if (error) return done(error)
+      // Bytes for a transport that takes none would be lost, and their writer told that all is well.
+      if (!this.#connection.isWritable || !this.#transport.writable)
+        return done(closedError('before a write'))
       this.#driver.write(chunk)
       if (this.#transport.writableNeedDrain) this.#whenDrained.push(done)
       else done()
@@ -154,7 +160,8 @@ export class TLSSocket extends Duplex {
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#afterHandshake(() => {
+    this.#afterHandshake(error => {
+      if (error) return done(error)
       this.#driver.close()
       if (this.#transport.writable) this.#transport.end(() => done())
       else done()
@@ -166,7 +173,7 @@ export class TLSSocket extends Duplex {
     this.#driver.abort()
     if (this.#connection.state === 'failed' && error) linger(this.#transport)
     else this.#transport.destroy()
-    for (const waiting of this.#whenDrained.splice(0)) waiting()
+    this.#refuseWaiting(error ?? closedError('before all was written'))
     done(error)
   }
 
@@ -179,7 +186,8 @@ export class TLSSocket extends Duplex {
     transport.on('end', () => this.#receiveEnd())
     transport.on('close', () => {
       this.#receiveEnd()
-      if (!this.readableEnded || !this.writableFinished) this.destroy()
+      // No destroy() here: what came and was not read yet is still the reader's, and the stream ends after it.
+      this.#refuseWaiting(closedError('before all was written'))
     })
     transport.on('error', error => this.destroy(error))
     transport.on('drain', () => {
@@ -202,8 +210,7 @@ export class TLSSocket extends Duplex {
         this.#isFull = !this.push(event.bytes)
         return this.#regulate()
       case 'peerClosed':
-        this.push(null)
-        return
+        return this.#endReading()
       case 'keylog':
         this.emit('keylog', Buffer.from(`${event.line}\n`))
         return
@@ -228,7 +235,8 @@ export class TLSSocket extends Duplex {
     this.emit('secure')
     if (this.#setup.config.role === 'client') {
       this.emit('secureConnect')
-      if (this.#session) this.emit('session', this.#session)
+      // Who resumes has it already: node:tls is silent then too.
+      if (this.#session && !established.resumed) this.emit('session', this.#session)
     }
     for (const waiting of this.#whenOpen.splice(0)) waiting()
   }
@@ -247,7 +255,7 @@ export class TLSSocket extends Duplex {
       resumed: established.resumed,
       reason: established.resumption,
       serverName: established.serverName,
-      owner: sessionId.length > 0 ? this.#setup.answers.sessionCache?.ownerOf?.(sessionId) : undefined,
+      owner: sessionId.length > 0 ? this.#ownerOf(sessionId) : undefined,
       lookupMs: this.#driver.lookupMs,
       bytesIn: this.#transport.bytesRead,
       bytesOut: this.#transport.bytesWritten,
@@ -256,27 +264,59 @@ export class TLSSocket extends Duplex {
     }
   }
 
+  /** A store can only help: one that cannot name the owner leaves the report without it. */
+  #ownerOf(sessionId: Uint8Array): string | undefined {
+    try {
+      return this.#setup.answers.sessionCache?.ownerOf?.(sessionId)
+    } catch {
+      return undefined
+    }
+  }
+
   /** Reads on only while somebody wants the data and no answer is awaited. */
   #regulate(): void {
+    // After the end it is `linger` that reads, and an answer that comes late must not stop it.
+    if (this.destroyed) return
     if (this.#isFull || this.#isWaiting) this.#transport.pause()
     else this.#transport.resume()
   }
 
   #receiveEnd(): void {
     if (this.destroyed) return
+    if (!this.#isStarted) {
+      this.destroy(closedError('before it was connected'))
+      return
+    }
     this.#driver.end()
-    if (!this.readableEnded && !this.destroyed) this.push(null)
+    if (!this.destroyed) this.#endReading()
   }
 
-  #afterHandshake(action: () => void): void {
+  /** No data will come any more. Where none is left either, nobody has to read for the end to be seen, as in net.Socket. */
+  #endReading(): void {
+    this.push(null)
+    this.read(0)
+  }
+
+  #afterHandshake(action: Waiting): void {
     if (this.#connection.state === 'handshaking') this.#whenOpen.push(action)
     else action()
+  }
+
+  #refuseWaiting(error: Error): void {
+    for (const waiting of [...this.#whenOpen.splice(0), ...this.#whenDrained.splice(0)]) waiting(error)
   }
 
   #giveUp(): void {
     const error = new Error(`the TLS handshake did not end within ${this.#setup.handshakeTimeoutMs} ms`)
     this.destroy(Object.assign(error, { code: 'ERR_TLS_HANDSHAKE_TIMEOUT' }))
   }
+}
+
+type Waiting = (error?: Error) => void
+
+/** Node's word for a stream that is gone, so that a caller's own check of codes knows it. */
+function closedError(when: string): Error {
+  return Object.assign(new Error(`the transport closed ${when}`), { code: 'ERR_STREAM_DESTROYED' })
 }
 
 const nodeTimers: Timers = {

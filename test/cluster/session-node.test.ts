@@ -44,6 +44,8 @@ interface Ask {
   readonly epoch?: number
   readonly key?: Buffer
   readonly authorization?: string | undefined
+  /** Ask that the connection be kept. */
+  readonly keepAlive?: boolean
   readonly digest?: string
 }
 
@@ -97,6 +99,7 @@ function ask(wanted: Ask = {}): Promise<Answer> {
   } = wanted
   const authorization = 'authorization' in wanted ? wanted.authorization : authorizationOf(wanted)
   const headers: Record<string, string> = { 'ringtls-cluster-digest': wanted.digest ?? digest }
+  if (wanted.keepAlive) headers.connection = 'keep-alive'
   if (authorization !== undefined) headers.authorization = authorization
   if (lifetime !== undefined) headers['ringtls-ttl-ms'] = lifetime
   if (body !== undefined) headers['content-type'] = contentType
@@ -315,10 +318,11 @@ describe('a stranger', () => {
     const authorization = authorizationOf({ sign: { time: String(startMs + 30_000) } })
     expect(await status({ authorization })).toBe(404)
     expect(await status({ authorization })).toBe(401)
-    clock.nowMs += 59_999
+    // Its last millisecond: here a signature 30 s ahead of our clock is 30 s old, and still in time.
+    clock.nowMs += 60_000
     expect(await status({ authorization })).toBe(401)
     expect(node.counters.unauthorized.replayed).toBe(2)
-    clock.nowMs += 2
+    clock.nowMs += 1
     expect(await status({ authorization })).toBe(401)
     expect(node.counters.unauthorized.clock_skew).toBe(1)
   })
@@ -339,13 +343,23 @@ describe('a stranger', () => {
     expect(node.counters.unauthorized.unknown_epoch).toBe(1)
   })
 
+  test.each<[string, Ask, number, string | undefined]>([
+    ['a stranger', { authorization: undefined }, 401, 'close'],
+    ['a wrong path', { path: '/' }, 404, 'close'],
+    ['a look at its health', { path: '/healthz' }, 200, 'close'],
+    ['a friend', {}, 404, 'keep-alive'],
+  ])('%s: only who signs keeps a connection', async (_who, wanted, expected, connection) => {
+    const answer = await ask({ ...wanted, keepAlive: true })
+    expect([answer.status, answer.headers.connection]).toEqual([expected, connection])
+  })
+
   test('cannot fill the memory of nonces, friends get 503 when it is full', async () => {
     await openNode({ maxNonces: 3 })
     for (let i = 0; i < 5; i++) await ask({ key: Buffer.alloc(32) })
     for (let i = 0; i < 3; i++) expect(await status({})).toBe(404)
     expect(await status({})).toBe(503)
     expect(node.counters.nonces_full).toBe(1)
-    clock.nowMs += 60_000
+    clock.nowMs += 60_001
     expect(await status({})).toBe(404)
   })
 })

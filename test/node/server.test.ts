@@ -1,0 +1,262 @@
+import { once } from 'node:events'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectNodeTls } from 'node:tls'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { SessionCache, TLSSocket } from '../../src/node/index.ts'
+import { fixture } from '../support/pair.ts'
+import { codeOf, ending, open, readAll, startServer } from './support.ts'
+
+async function openTcp(port: number): Promise<Socket> {
+  const socket = connectTcp({ host: '127.0.0.1', port, noDelay: true })
+  onTestFinished(() => void socket.destroy())
+  await once(socket, 'connect')
+  return socket
+}
+
+/** What one exchange with a server that says a word and closes comes to. */
+const visit = async (port: number) => String(await readAll(open(port)))
+
+/** Node sends its FIN before a reset, so either may be seen first. */
+const breakOff = /ECONNRESET|TRUNCATED/
+
+describe('a client that breaks off', () => {
+  it('by a reset in the middle of the handshake: tlsClientError, and the next one is served', async () => {
+    const { server, port } = await startServer(socket => void socket.end('served'))
+    const failed = once(server, 'tlsClientError')
+    const client = await openTcp(port)
+    client.write(Uint8Array.of(22, 3, 1))
+    client.resetAndDestroy()
+    const [error, socket] = await failed
+    expect(codeOf(error)).toMatch(breakOff)
+    expect(socket.destroyed).toBe(true)
+    expect(await visit(port)).toBe('served')
+  })
+
+  it('while our flight is being written: tlsClientError', async () => {
+    const { server, port, transports } = await startServer()
+    server.on('connection', () => transports[0]!.once('data', () => transports[0]!.destroy()))
+    const failed = once(server, 'tlsClientError')
+    const end = ending(open(port))
+    expect(codeOf((await failed)[0])).toBe('TRUNCATED')
+    expect(await end).toEqual([expect.stringMatching(breakOff), 'close'])
+  })
+
+  it('by saying nothing: it is given up', async () => {
+    const { server, port } = await startServer(() => {}, { handshakeTimeout: 30 })
+    const failed = once(server, 'tlsClientError')
+    const client = await openTcp(port)
+    await once(client.resume(), 'end')
+    expect(codeOf((await failed)[0])).toBe('ERR_TLS_HANDSHAKE_TIMEOUT')
+  })
+
+  it('by saying one byte now and then: it is given up all the same', async () => {
+    const { server, port } = await startServer(() => {}, { handshakeTimeout: 50 })
+    const failed = once(server, 'tlsClientError')
+    let client: Socket | undefined
+    // Each byte that arrives is answered with the next, of a ClientHello that has 16 kB to come.
+    server.on('connection', transport => transport.on('data', () => client?.write(Uint8Array.of(0))))
+    client = await openTcp(port)
+    client.on('error', () => {})
+    client.write(Uint8Array.of(22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc))
+    expect(codeOf((await failed)[0])).toBe('ERR_TLS_HANDSHAKE_TIMEOUT')
+  })
+
+  it('by speaking HTTP: it reads an alert, and the failure is told', async () => {
+    const { server, port } = await startServer()
+    const failed = once(server, 'tlsClientError')
+    const client = await openTcp(port)
+    client.write('GET / HTTP/1.1\r\n\r\n')
+    expect(await readAll(client)).toEqual(Buffer.of(21, 3, 3, 0, 2, 2, 10))
+    expect(codeOf((await failed)[0])).toBe('UNKNOWN_RECORD_TYPE')
+  })
+
+  it('after the handshake: its socket has the error, tlsClientError is not for it', async () => {
+    const sockets: TLSSocket[] = []
+    const { server, port, transports } = await startServer(socket => sockets.push(socket))
+    const onFailure = vi.fn()
+    server.on('tlsClientError', onFailure)
+    const transport = await openTcp(port)
+    const client = open(port, { socket: transport })
+    client.on('error', () => {})
+    await Promise.all([once(client, 'secureConnect'), once(server, 'secureConnection')])
+    const end = ending(sockets[0]!)
+    transport.resetAndDestroy()
+    expect(await end).toEqual([expect.stringMatching(breakOff), 'close'])
+    expect(onFailure).not.toHaveBeenCalled()
+    expect(transports[0]!.destroyed).toBe(true)
+  })
+
+  it('after the handshake, where the application has no error listener: no crash, and the next one is served', async () => {
+    const sockets: TLSSocket[] = []
+    const { server, port } = await startServer(socket => {
+      sockets.push(socket)
+      if (sockets.length > 1) socket.end('served')
+    })
+    const transport = await openTcp(port)
+    const client = open(port, { socket: transport })
+    client.on('error', () => {})
+    await Promise.all([once(client, 'secureConnect'), once(server, 'secureConnection')])
+    // Not once(), which would listen for the error that nobody is to listen for.
+    const closed = new Promise<void>(resolve => sockets[0]!.on('close', () => resolve()))
+    transport.resetAndDestroy()
+    await closed
+    expect(await visit(port)).toBe('served')
+  })
+})
+
+describe('a session cache that breaks', () => {
+  const broken = (): never => {
+    throw new Error('broken')
+  }
+  const whole: SessionCache = {
+    drawId: random => random(32),
+    load: () => ({ miss: 'miss' }),
+    save: () => {},
+    forget: () => {},
+  }
+  const rejecting = async () => broken()
+
+  it.each([
+    ['in drawId', { drawId: broken }],
+    ['in load', { load: broken }],
+    ['in load, by a promise', { load: rejecting }],
+    ['in save', { save: broken }],
+    ['in save, by a promise', { save: rejecting }],
+    ['in ownerOf', { ownerOf: broken }],
+  ])('%s: the client notices nothing', async (_where, methods: Partial<SessionCache>) => {
+    const { port } = await startServer(socket => void socket.end('served'), {
+      sessionCache: { ...whole, ...methods },
+    })
+    const first = open(port)
+    expect(String(await readAll(first))).toBe('served')
+    const session = first.getSession()
+    const second = open(port, session ? { session } : {})
+    expect(String(await readAll(second))).toBe('served')
+    expect(second.isSessionReused()).toBe(false)
+  })
+
+  it.each([
+    ['in forget', broken],
+    ['in forget, by a promise', rejecting],
+  ])('%s: a fatal alert ends its connection and nothing else', async (_where, forget) => {
+    const sockets: TLSSocket[] = []
+    const sessionCache = { ...whole, forget: vi.fn(forget) }
+    const { server, port } = await startServer(socket => sockets.push(socket), { sessionCache })
+    const transport = await openTcp(port)
+    const client = open(port, { socket: transport })
+    client.on('error', () => {})
+    await Promise.all([once(client, 'secureConnect'), once(server, 'secureConnection')])
+    const end = ending(sockets[0]!)
+    transport.write('no TLS record')
+    expect(await end).toEqual(['error UNKNOWN_RECORD_TYPE', 'close'])
+    expect(sessionCache.forget).toHaveBeenCalledOnce()
+  })
+})
+
+describe('close(), as in net.Server', () => {
+  it('takes no new connections, lets those that are open go on, and calls back after the last', async () => {
+    const { server, port, transports } = await startServer(socket => void socket.pipe(socket))
+    const client = open(port)
+    await once(client, 'secureConnect')
+    const onClosed = vi.fn()
+    server.close(onClosed)
+    expect(server.listening).toBe(false)
+    expect(await ending(open(port))).toEqual(['error ECONNREFUSED', 'close'])
+    client.write('still there')
+    expect(String((await once(client, 'data'))[0])).toBe('still there')
+    expect(onClosed).not.toHaveBeenCalled()
+    client.end()
+    await once(server, 'close')
+    expect(onClosed).toHaveBeenCalledExactlyOnceWith()
+    expect(transports.map(transport => transport.destroyed)).toEqual([true])
+  })
+
+  it('a second time calls back with ERR_SERVER_NOT_RUNNING', async () => {
+    const { server } = await startServer()
+    await new Promise(resolve => server.close(resolve))
+    const error = await new Promise<Error | undefined>(resolve => server.close(resolve))
+    expect(codeOf(error!)).toBe('ERR_SERVER_NOT_RUNNING')
+  })
+
+  it('waits for a handshake that is under way', async () => {
+    const { server, port } = await startServer(socket => void socket.end('served'))
+    const client = open(port)
+    await once(server, 'connection')
+    const closed = new Promise<Error | undefined>(resolve => server.close(resolve))
+    expect(String(await readAll(client))).toBe('served')
+    expect(await closed).toBeUndefined()
+  })
+})
+
+describe('many clients', () => {
+  it('50 at once, each with its own words, twice: full and resumed', async () => {
+    const { server, port } = await startServer(socket => void socket.pipe(socket))
+    const talk = async (word: string, session?: Buffer) => {
+      const client = open(port, session ? { session } : {})
+      client.end(word)
+      expect(String(await readAll(client))).toBe(word)
+      return client
+    }
+    const words = Array.from({ length: 50 }, (_, i) => `client ${i} `.repeat(i + 1))
+    const full = await Promise.all(words.map(word => talk(word)))
+    expect(full.filter(client => client.isSessionReused())).toHaveLength(0)
+    const resumed = await Promise.all(words.map((word, i) => talk(word, full[i]!.getSession())))
+    expect(resumed.filter(client => client.isSessionReused())).toHaveLength(50)
+    await vi.waitFor(async () => expect(await connectionsOf(server)).toBe(0), { interval: 5 })
+  })
+})
+
+const connectionsOf = (server: {
+  getConnections(done: (error: Error | null, count: number) => void): void
+}) => new Promise<number>(resolve => server.getConnections((_, count) => resolve(count)))
+
+describe('events', () => {
+  const names = ['keylog', 'secureConnect', 'session', 'data', 'end', 'close'] as const
+
+  /** The names of events in their order, several of one kind in a row as one. */
+  function orderOf(socket: NodeJS.EventEmitter): Promise<string[]> {
+    const seen: string[] = []
+    for (const name of names) socket.on(name, () => seen.at(-1) !== name && seen.push(name))
+    return new Promise((resolve, reject) => {
+      socket.once('error', reject)
+      socket.once('close', () => resolve(seen))
+    })
+  }
+
+  it('come in the order of node:tls, full and resumed', async () => {
+    const { port } = await startServer(socket => void socket.end('served'))
+    const options = { host: '127.0.0.1', port, servername: 'localhost', ca: fixture('ca.pem') }
+    const ours = (session?: Buffer) => open(port, { keylog: true, ...(session ? { session } : {}) })
+    const theirs = (session?: Buffer) =>
+      connectNodeTls({ ...options, maxVersion: 'TLSv1.2', ciphers, session })
+    for (const connectWith of [theirs, ours]) {
+      const first = connectWith()
+      let session: Buffer | undefined
+      first.once('session', (bytes: Buffer) => {
+        session = bytes
+      })
+      expect(await orderOf(first)).toEqual(['keylog', 'secureConnect', 'session', 'data', 'end', 'close'])
+      expect(await orderOf(connectWith(session))).toEqual(['keylog', 'secureConnect', 'data', 'end', 'close'])
+    }
+  })
+  const ciphers = 'AES128-GCM-SHA256'
+
+  it("the server's keylog comes before secureConnection, and says what the client's says", async () => {
+    const seen: string[] = []
+    const { server, port } = await startServer(socket => {
+      seen.push('secureConnection')
+      socket.end()
+    })
+    const lines: string[] = []
+    server.on('keylog', (line: Buffer) => {
+      seen.push('keylog')
+      lines.push(String(line))
+    })
+    const client = open(port, { keylog: true })
+    client.on('keylog', line => lines.push(String(line)))
+    await readAll(client)
+    expect(seen).toEqual(['keylog', 'secureConnection'])
+    expect(lines[0]).toMatch(/^CLIENT_RANDOM [0-9a-f]{64} [0-9a-f]{96}\n$/)
+    expect(lines).toEqual([lines[0], lines[0]])
+  })
+})
