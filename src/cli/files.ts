@@ -1,11 +1,14 @@
 import {
   createWriteStream,
+  existsSync,
   fchmodSync,
   fstatSync,
   openSync,
   readFileSync,
+  renameSync,
+  statSync,
   type WriteStream,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { errnoOf, UsageError } from './failures.ts'
 
@@ -20,28 +23,38 @@ export function readTextFile(path: string, option: string): string {
   }
 }
 
-/** Writes a file that holds secrets: nobody but its owner may read it, whatever mode it had before. */
+/**
+ * Writes a file that holds secrets, as a new one with mode 0600 in the place of what was there: nobody who has
+ * the old one open, or made it a link, gets to see the new text.
+ */
 export function writeSecretFile(path: string, text: string, option: string): void {
-  const file = openSecretFile(path, 'w', option)
-  writeSync(file, text)
-}
-
-/** A stream that adds lines to a file of secrets. */
-export function appendSecretFile(path: string, option: string): WriteStream {
-  return createWriteStream(path, { fd: openSecretFile(path, 'a', option) })
-}
-
-function openSecretFile(path: string, flag: 'w' | 'a', option: string): number {
   try {
-    const file = openSync(path, flag, 0o600)
+    const isDevice = existsSync(path) && !statSync(path).isFile()
+    if (isDevice) return writeFileSync(path, text)
+    const temporary = `${path}.${process.pid}.tmp`
+    writeFileSync(temporary, text, { mode: 0o600, flag: 'wx' })
+    renameSync(temporary, path)
+  } catch (error) {
+    throw unwritable(path, option, error)
+  }
+}
+
+/** A stream that adds lines to a file of secrets, which nobody but its owner may read, whatever mode it had before. */
+export function appendSecretFile(path: string, option: string): WriteStream {
+  try {
+    const file = openSync(path, 'a', 0o600)
     // A device such as /dev/null is not ours to change.
     if (fstatSync(file).isFile()) fchmodSync(file, 0o600)
-    return file
+    return createWriteStream(path, { fd: file })
   } catch (error) {
-    throw new UsageError(
-      `${option} ${path}: ${reasons[errnoOf(error)] ?? `cannot be written (${errnoOf(error)})`}`,
-    )
+    throw unwritable(path, option, error)
   }
+}
+
+function unwritable(path: string, option: string, error: unknown): UsageError {
+  return new UsageError(
+    `${option} ${path}: ${reasons[errnoOf(error)] ?? `cannot be written (${errnoOf(error)})`}`,
+  )
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -66,6 +66,8 @@ export class Connection {
   #request: Request | undefined
   #isStarted = false
   #isPeerClosed = false
+  /** Whether the peer went on talking after our own close_notify. */
+  #hasReadSinceClose = false
   #tolerated = 0
   readonly #handshakeMessages: HandshakeMessage[] = []
   #boundSessionId: Uint8Array | undefined
@@ -163,14 +165,16 @@ export class Connection {
   }
 
   /**
-   * The transport ended. Without the peer's close_notify that is a truncation, and never a clean end; only who
-   * closed first need not wait for the answer (RFC 5246 §7.2.1).
+   * The transport ended. Without the peer's close_notify that is a truncation, and never a clean end. Who closed
+   * first need not wait for the answer (RFC 5246 §7.2.1); but when the peer went on talking, its end counts.
    */
   end(): Step {
     this.#requireStarted()
     return this.#step(() => {
       if (this.#isOver) return
-      if (this.#isPeerClosed || this.#state === 'closing') {
+      const isAnswer =
+        this.#state === 'closing' && !this.#hasReadSinceClose && this.#records.bufferedBytes === 0
+      if (this.#isPeerClosed || isAnswer) {
         this.#state = 'closed'
         this.#wipe()
         return
@@ -286,7 +290,9 @@ export class Connection {
     if (this.#state === 'handshaking') {
       throw new TlsError('UNEXPECTED_MESSAGE', 'application data came before the handshake ended')
     }
-    if (bytes.length > 0) this.#events.push({ type: 'data', bytes })
+    if (bytes.length === 0) return
+    this.#hasReadSinceClose = this.#state === 'closing'
+    this.#events.push({ type: 'data', bytes })
   }
 
   /** RFC 5246 §7.2.2: a fatal alert ends the connection and its session; of warnings a few are borne. */

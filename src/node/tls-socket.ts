@@ -44,8 +44,8 @@ const lingerMs = 1000
 
 /**
  * TLS over a net.Socket, as a Duplex: write plaintext, read plaintext. A transport that ends without the peer's
- * close_notify is an 'error' with code TRUNCATED; only who has sent his own before, with end(), takes it for the
- * answer (RFC 5246 §7.2.1).
+ * close_notify is an 'error' with code TRUNCATED; only who has sent his own before, with end(), and has read
+ * nothing since takes it for the answer (RFC 5246 §7.2.1).
  */
 export class TLSSocket extends Duplex {
   readonly encrypted = true

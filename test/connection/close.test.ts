@@ -88,6 +88,24 @@ describe.each(scenes)('$name', scene => {
     expect(puppet.subject.connection.state).toBe('closed')
   })
 
+  // A client that half-closes after its request and reads to the end must not take half an answer for a whole one.
+  it('an end after our close_notify is a truncation when the peer went on talking', () => {
+    const puppet = open()
+    puppet.subject.driver.close()
+    puppet.send('application_data', hex('41'))
+    puppet.subject.driver.end()
+    expect(typesOf(puppet.subject.events)).toEqual(['data', 'failed'])
+    expect(puppet.subject.error).toMatchObject({ code: 'TRUNCATED' })
+  })
+
+  it('an end after our close_notify is a truncation in the middle of a record', () => {
+    const puppet = open()
+    puppet.subject.driver.close()
+    puppet.deliver(puppet.record('application_data', hex('41')).subarray(0, 12))
+    puppet.subject.driver.end()
+    expect(puppet.subject.error).toMatchObject({ code: 'TRUNCATED' })
+  })
+
   // RFC 5246 §7.2.1: close_notify says "that the sender will not send any more messages".
   it('after our close_notify nothing is sent any more, not even an alert', () => {
     const puppet = open()

@@ -172,11 +172,11 @@ class NobleRsaPrivateKey implements PrivateKey {
     const representative = inRange ? number : standIn
 
     const { factor, inverse } = this.#nextBlinding()
-    const blinded = this.#power(mod(representative * factor, modulus))
-    const message = mod(blinded * inverse, modulus)
-
-    const sound = pow(message, publicExponent, modulus) === representative
-    const encoded = numberToBytesBE(message, modulusLength)
+    const blinded = mod(representative * factor, modulus)
+    const powered = this.#power(blinded)
+    // Checked under the blinding, which hides the message from whoever watches this operation too.
+    const sound = pow(powered, publicExponent, modulus) === blinded
+    const encoded = numberToBytesBE(mod(powered * inverse, modulus), modulusLength)
     return inRange && sound ? encoded : undefined
   }
 
