@@ -50,7 +50,6 @@ export type FaultKind = 'decode' | 'misbehaved' | 'incompatible' | 'internal'
 export const faults = {
   // Bytes that are not what the presentation language says.
   DECODE_ERROR: ['decode', 'decode_error'],
-  BAD_CHANGE_CIPHER_SPEC: ['decode', 'decode_error'],
   DUPLICATE_EXTENSION: ['decode', 'decode_error'],
   BAD_CERTIFICATE: ['decode', 'bad_certificate'],
   // The record layer (RFC 5246 §6).
@@ -65,8 +64,9 @@ export const faults = {
   UNKNOWN_ALERT_LEVEL: ['misbehaved', 'illegal_parameter'],
   // The order of messages (RFC 5246 §7.3).
   UNEXPECTED_MESSAGE: ['misbehaved', 'unexpected_message'],
+  BAD_CHANGE_CIPHER_SPEC: ['misbehaved', 'unexpected_message'],
   UNALIGNED_CHANGE_CIPHER_SPEC: ['misbehaved', 'unexpected_message'],
-  EXCESSIVE_MESSAGE_SIZE: ['misbehaved', 'illegal_parameter'],
+  EXCESSIVE_MESSAGE_SIZE: ['misbehaved', 'decode_error'],
   // Negotiation (RFC 5246 §7.4.1).
   UNSUPPORTED_PROTOCOL: ['incompatible', 'protocol_version'],
   NO_SHARED_CIPHER: ['incompatible', 'handshake_failure'],

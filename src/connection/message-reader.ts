@@ -1,6 +1,10 @@
 import { type AlertDescription, TlsError } from '../errors.ts'
 import { alert } from '../messages/alert.ts'
-import { changeCipherSpec } from '../messages/change-cipher-spec.ts'
+import {
+  type ChangeCipherSpec,
+  changeCipherSpec,
+  changeCipherSpecType,
+} from '../messages/change-cipher-spec.ts'
 import type { ReceivedMessage } from '../messages/handshake.ts'
 import { ByteQueue } from '../record/byte-queue.ts'
 import { HandshakeJoiner } from '../record/handshake-joiner.ts'
@@ -56,11 +60,8 @@ export class MessageReader {
           this.#alerts.append(record.fragment)
           break
         case 'change_cipher_spec':
-          // Alignment is the gate's to check: it knows whether this one was due at all.
-          return {
-            kind: 'change_cipher_spec',
-            value: decode(changeCipherSpec, record.fragment, 'ChangeCipherSpec'),
-          }
+          // Whether it was due, and came at a boundary, is the gate's to check.
+          return { kind: 'change_cipher_spec', value: readChangeCipherSpec(record.fragment) }
         case 'application_data':
           if (!this.#joiner.isAligned) throw between(record.type, 'a handshake message')
           return { kind: 'application_data', bytes: record.fragment }
@@ -80,6 +81,17 @@ export class MessageReader {
       throw new TlsError('UNKNOWN_ALERT_LEVEL', `Alert.level is ${level}, wanted 1 or 2`)
     return { kind: 'alert', level, description }
   }
+}
+
+/** One byte of value 1 (RFC 5246 §7.1). Whatever else came is no ChangeCipherSpec, as other implementations see it too. */
+function readChangeCipherSpec(fragment: Uint8Array): ChangeCipherSpec {
+  if (fragment.length !== 1 || fragment[0] !== changeCipherSpecType) {
+    throw new TlsError(
+      'BAD_CHANGE_CIPHER_SPEC',
+      `a ChangeCipherSpec of ${fragment.length} bytes that is not a single 1`,
+    )
+  }
+  return decode(changeCipherSpec, fragment, 'ChangeCipherSpec')
 }
 
 function between(came: string, what: string): TlsError {

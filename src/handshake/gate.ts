@@ -1,5 +1,4 @@
 import { TlsError } from '../errors.ts'
-import { changeCipherSpecType } from '../messages/change-cipher-spec.ts'
 import {
   decodeHandshakeBody,
   type HandshakeBody,
@@ -44,9 +43,6 @@ export function* receiveChangeCipherSpec(hs: Flow): Handshake<HandshakeAligned> 
   const message = yield* receiveAny(hs, expected)
   if (message.kind !== 'change_cipher_spec')
     throw unexpected(handshakeTypeOf(message.type) ?? `type ${message.type}`, expected)
-  if (message.value.type !== changeCipherSpecType) {
-    throw new TlsError('BAD_CHANGE_CIPHER_SPEC', `ChangeCipherSpec.type is ${message.value.type}, wanted 1`)
-  }
   return verifyAligned(hs.channel.isAligned)
 }
 

@@ -29,8 +29,8 @@ const table: readonly [FaultCode, Kind, number, (() => Puppet)?][] = [
   ],
   [
     'BAD_CHANGE_CIPHER_SPEC',
-    'decode',
-    50,
+    'misbehaved',
+    10,
     () => said(clientPuppet(false).advance(2), 'change_cipher_spec', hex('02')),
   ],
   [
@@ -100,7 +100,7 @@ const table: readonly [FaultCode, Kind, number, (() => Puppet)?][] = [
   [
     'EXCESSIVE_MESSAGE_SIZE',
     'misbehaved',
-    47,
+    50,
     () => said(clientPuppet(false), 'handshake', hex('01 ffffff')),
   ],
   ['UNSUPPORTED_PROTOCOL', 'incompatible', 70, () => hello({ version: 0x0302 })],
