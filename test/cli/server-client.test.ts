@@ -1,6 +1,7 @@
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { readSessionFile } from '../../src/cli/session-file.ts'
 import {
   jsonLines,
   type RunOptions,
@@ -45,7 +46,7 @@ describe('a cluster of two servers', () => {
     expect(text).toMatch(
       /\nserver name: localhost\nverified: yes\ncipher suite: TLS_RSA_WITH_AES_128_GCM_SHA256\n/,
     )
-    await untilStored()
+    await untilStored(servers[0]!.cluster, readSessionFile(sessionFile).client.sessionId)
   })
 
   it('resumed at the other, and the events of both say so in exactly these fields', async () => {
@@ -199,7 +200,7 @@ it('a session node stores for servers that run none', async () => {
   const file = join(directory, 'node.pem')
   const address = `localhost:${front!.port}`
   await run(['client', address, '--ca', ca(), '--session-out', file])
-  await untilStored()
+  await untilStored(cluster, readSessionFile(file).client.sessionId)
   const { stdout } = await run(['client', address, '--ca', ca(), '--session-in', file])
   expect(stdout).toMatch(/\nresumed: yes\n/)
   expect(await front!.stop()).toBe(0)

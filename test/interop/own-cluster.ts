@@ -1,10 +1,13 @@
 /** Three `ringtls server` processes that share a cluster, and a view of where its sessions are. */
 import { join } from 'node:path'
-import { vi } from 'vitest'
 import { fromHex } from '../../src/bytes.ts'
-import { joinCluster, readClusterInfo, readClusterKeys } from '../../src/cluster/index.ts'
-import { createSecureContext } from '../../src/node/index.ts'
-import { type Event, makeCluster, startServers, temporaryDirectory } from '../support/processes.ts'
+import {
+  type Event,
+  makeCluster,
+  startServers,
+  temporaryDirectory,
+  untilStored,
+} from '../support/processes.ts'
 
 /** Two busy cores: what is meant to be found must not be late. */
 const lookupTimeoutMs = 5000
@@ -34,16 +37,6 @@ export async function startOwnCluster(): Promise<OwnCluster> {
   const flags = ['--lookup-timeout', String(lookupTimeoutMs), '--keylog', keylogFile]
   const servers = await startServers(3, flags, files)
 
-  const { provider, random, now } = createSecureContext()
-  const info = readClusterInfo(files.file('cluster.json'))
-  const { keys } = readClusterKeys(files.file('cluster.key'), { provider, nowMs: now() })
-  const limits = { readTimeoutMs: lookupTimeoutMs }
-  const observer = joinCluster({ info, keys, provider, random, now, limits })
-  const find = async (id: string) => {
-    const found = await observer.sessionCache.load(fromHex(id), AbortSignal.timeout(lookupTimeoutMs))
-    if (!('session' in found)) throw new Error(`session ${id} is not where it belongs: ${found.miss}`)
-    found.session.masterSecret.wipe()
-  }
   return {
     nodes: servers.map(({ node, port, event }) => {
       let taken = 0
@@ -51,9 +44,9 @@ export async function startOwnCluster(): Promise<OwnCluster> {
     }),
     caFile: files.file('ca.pem'),
     keylogFile,
-    untilKept: id => vi.waitFor(() => find(id.toLowerCase()), { timeout: lookupTimeoutMs, interval: 5 }),
+    untilKept: id => untilStored(files, fromHex(id)),
     stop: async () => {
-      await Promise.all([observer.close(0), ...servers.map(server => server.stop())])
+      await Promise.all(servers.map(server => server.stop()))
     },
   }
 }

@@ -43,7 +43,7 @@ const byHand = Buffer.concat([
 ])
 
 describe('a session record', () => {
-  test('is laid out as CLUSTER.md says', () => {
+  test('is laid out field by field as documented', () => {
     expect(Buffer.from(encodeSession(session)).toString('hex')).toBe(byHand.toString('hex'))
   })
 

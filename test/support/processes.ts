@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterAll } from 'vitest'
+import { afterAll, vi } from 'vitest'
+import { joinCluster, readClusterInfo, readClusterKeys } from '../../src/cluster/index.ts'
+import { createSecureContext } from '../../src/node/index.ts'
 
 /** `npm test` builds it first. */
 export const binary = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -210,7 +212,22 @@ async function textOf(stream: NodeJS.ReadableStream | null): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** Gives a server the time to store a session: nobody waits for that, and it says nothing of it. */
-export function untilStored(): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, 400))
+/** Waits until the owner of a session has it: the server that made it waits for nobody, and says nothing of it. */
+export async function untilStored(cluster: ClusterUnderTest, sessionId: Uint8Array): Promise<void> {
+  const { provider, random, now } = createSecureContext()
+  const info = readClusterInfo(cluster.file('cluster.json'))
+  const { keys } = readClusterKeys(cluster.file('cluster.key'), { provider, nowMs: now() })
+  const observer = joinCluster({ info, keys, provider, random, now, limits: { readTimeoutMs: timeoutMs } })
+  try {
+    await vi.waitFor(
+      async () => {
+        const found = await observer.sessionCache.load(sessionId, AbortSignal.timeout(timeoutMs))
+        if (!('session' in found)) throw new Error(`the session is not where it belongs: ${found.miss}`)
+        found.session.masterSecret.wipe()
+      },
+      { timeout: timeoutMs, interval: 5 },
+    )
+  } finally {
+    await observer.close(0)
+  }
 }
