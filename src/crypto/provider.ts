@@ -22,14 +22,6 @@ export interface CryptoProvider {
 
 export type HashAlgorithm = 'sha1' | 'sha256' | 'sha384' | 'sha512'
 
-/** Bytes a digest of each algorithm has. */
-export const digestLength: Readonly<Record<HashAlgorithm, number>> = {
-  sha1: 20,
-  sha256: 32,
-  sha384: 48,
-  sha512: 64,
-}
-
 /** A running hash or HMAC. */
 export interface Hash {
   /** Adds bytes; returns itself. */

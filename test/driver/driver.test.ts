@@ -34,10 +34,16 @@ function deferred<T>() {
   return { promise, resolve, reject }
 }
 
-function waitingServer() {
+/** A promise as another library makes them: it has `then`, and is no Promise of ours. */
+const foreignPromise = Object.fromEntries([
+  ['then', (_: unknown, no: (reason: Error) => void) => no(new Error('x'))],
+])
+
+/** A server that looks a session up. @param odd what its cache answers instead of waiting for `answer` */
+function waitingServer(odd?: () => unknown) {
   const answer = deferred<Lookup>()
   const timers = new VirtualTimers()
-  const cache = new FakeCache(() => answer.promise)
+  const cache = new FakeCache((odd as () => Lookup) ?? (() => answer.promise))
   const subject = serverWith({ cache, timers })
   const puppet = new Puppet('client', subject, { hello: { sessionId } }).advance(1)
   return { answer, timers, cache, subject, puppet }
@@ -111,6 +117,22 @@ describe('a look-up', () => {
   it('that rejects is a full handshake, for the reason error', async () => {
     const { answer, timers, subject, puppet } = waitingServer()
     answer.reject(new Error('HTTP 500'))
+    await settle()
+    expect(timers.pending).toBe(0)
+    playFull(puppet)
+    expect(subject.established).toMatchObject({ resumed: false, resumption: 'error' })
+  })
+
+  // A store can only help: one that is not ours may answer anything, in any kind of promise.
+  it.each<[string, () => unknown]>([
+    ['nothing', () => undefined],
+    ['nothing, later', async () => undefined],
+    ['null, later', async () => null],
+    ['a word', async () => 'miss'],
+    ['something that is no session', async () => ({ session: { cipherSuite: 'none' } })],
+    ['a promise of another make that rejects', () => foreignPromise],
+  ])('that answers %s is a full handshake, for the reason error', async (_, odd) => {
+    const { timers, subject, puppet } = waitingServer(odd)
     await settle()
     expect(timers.pending).toBe(0)
     playFull(puppet)

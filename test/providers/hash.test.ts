@@ -2,7 +2,7 @@ import { createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../../src/bytes.ts'
-import { digestLength, type HashAlgorithm } from '../../src/crypto/provider.ts'
+import type { HashAlgorithm } from '../../src/crypto/provider.ts'
 import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { describeWycheproof } from './wycheproof.ts'
 
@@ -16,7 +16,6 @@ describe.each([nobleProvider])('provider $name', provider => {
         const message = randomBytes(length)
         const digest = provider.hash(algorithm).update(message).digest()
         expect(toHex(digest)).toBe(createHash(algorithm).update(message).digest('hex'))
-        expect(digest).toHaveLength(digestLength[algorithm])
       }
     })
 

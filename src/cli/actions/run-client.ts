@@ -24,6 +24,10 @@ export async function runClient(address: Address, flags: ClientFlags): Promise<v
   const report = await handshakeOf(socket, address, output)
   const isData = flags.http !== undefined || isPiped()
   printReport(output, { report, socket, isData })
+  const broken = (error: unknown) =>
+    new CommandFailed(`connection to ${addressText(address)} broke: ${sayError(error)}`)
+  // What came with the last message of the handshake may have ended it, and its events are over by now.
+  if (socket.errored) throw broken(socket.errored)
   if (flags.sessionOut !== undefined) keepSession(socket, flags.sessionOut, output)
   try {
     if (flags.http !== undefined)
@@ -31,7 +35,7 @@ export async function runClient(address: Address, flags: ClientFlags): Promise<v
     else if (isData) await pipeBoth(socket, output)
     else await close(socket)
   } catch (error) {
-    throw new CommandFailed(`connection to ${addressText(address)} broke: ${sayError(error)}`)
+    throw broken(error)
   }
 }
 
@@ -154,10 +158,14 @@ function isPiped(): boolean {
 
 function pipeBoth(socket: TLSSocket, output: Output): Promise<void> {
   return new Promise((resolve, reject) => {
-    socket.on('data', (chunk: Buffer) => {
-      if (output.isJson) output.print({ json: { event: 'data', ...{ base64: chunk.toString('base64') } } })
-      else process.stdout.write(chunk)
-    })
+    if (output.isJson) {
+      socket.on('data', (chunk: Buffer) =>
+        output.print({ json: { event: 'data', ...{ base64: chunk.toString('base64') } } }),
+      )
+    } else {
+      // A reader that is slow slows the server down, and not our memory.
+      socket.pipe(process.stdout, { end: false })
+    }
     socket.once('error', reject)
     socket.once('close', resolve)
     process.stdin.pipe(socket)
