@@ -31,12 +31,18 @@ export class EpochKeys implements KeyPeriod {
     this.epoch = period.epoch
     this.notBeforeMs = period.notBeforeMs
     this.notAfterMs = period.notAfterMs
-    const derive = (label: string) =>
-      provider.hkdfSha256(key.reveal(), emptyBytes, asciiBytes(`ringtls cluster v1 ${label}`), 32)
-    this.#id = provider.hmac('sha256', derive('id'))
-    this.#lookup = provider.hmac('sha256', derive('lookup'))
-    this.#request = provider.hmac('sha256', derive('request'))
-    this.#seal = provider.aesGcm(derive('seal'))
+    const derive = <K>(label: string, use: (derived: Uint8Array) => K): K => {
+      const info = asciiBytes(`ringtls cluster v1 ${label}`)
+      const derived = provider.hkdfSha256(key.reveal(), emptyBytes, info, 32)
+      const made = use(derived)
+      // A provider takes its keys in, or keeps a copy of its own.
+      derived.fill(0)
+      return made
+    }
+    this.#id = derive('id', bytes => provider.hmac('sha256', bytes))
+    this.#lookup = derive('lookup', bytes => provider.hmac('sha256', bytes))
+    this.#request = derive('request', bytes => provider.hmac('sha256', bytes))
+    this.#seal = derive('seal', bytes => provider.aesGcm(bytes))
     key.wipe()
   }
 

@@ -1,7 +1,8 @@
 import type { CipherSuiteName } from './cipher-suites.ts'
 
 /**
- * The seam between the protocol and its primitives: a provider is a plain object of synchronous algorithms.
+ * The seam between the protocol and its primitives: a provider is a plain object of synchronous algorithms. It
+ * keeps none of the byte strings it is given, keys included: the caller may wipe them when the call returns.
  * The long-term private key is not in it (`decryptPreMaster` is an effect), so that a key can live elsewhere.
  */
 export interface CryptoProvider {

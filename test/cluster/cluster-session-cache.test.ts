@@ -463,7 +463,7 @@ describe('saving', () => {
     cache.save(slow, testSession())
     cache.forget(slow)
     cache.forget(other)
-    await new Promise(resolve => setTimeout(resolve, 10))
+    await new Promise(resolve => setImmediate(resolve))
     expect(store.asked).toEqual(['put', 'delete'])
     release()
     expect(await cache.flush(2000)).toBe(0)

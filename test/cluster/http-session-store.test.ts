@@ -286,17 +286,22 @@ describe('no answer in time', () => {
 
   test('does not pair a late answer with the next request', async () => {
     let asked = 0
+    let tellAnswered = () => {}
+    const answered = new Promise<void>(resolve => {
+      tellAnswered = resolve
+    })
     const origin = await openHttp(openings, (request, response) => {
-      const late = asked++ === 0
-      setTimeout(
-        () => response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(request.url),
-        late ? 150 : 0,
-      )
+      const answer = () => {
+        response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(request.url)
+        tellAnswered()
+      }
+      if (asked++ === 0) setTimeout(answer, 150)
+      else answer()
     })
     const store = storeOf([origin], 100)
     expect(await reasonOf(store.get(storageKey, noSignal))).toBe('timeout')
     const other = new Uint8Array(32).fill(9)
-    await new Promise(resolve => setTimeout(resolve, 100))
+    await answered
     const answer = await storeOf([origin], 5000).get(other, noSignal)
     expect(Buffer.from(answer ?? []).toString()).toBe(
       `/v1/sessions/${Buffer.from(other).toString('base64url')}`,
