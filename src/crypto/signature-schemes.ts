@@ -1,0 +1,50 @@
+import type { HashAlgorithm } from './provider.ts'
+
+/** How a scheme signs, and with which sort of key. */
+export interface SignatureSchemeRow {
+  /** Both bytes on the wire: HashAlgorithm and SignatureAlgorithm (RFC 5246 §7.4.1.4.1), or one SignatureScheme (RFC 8446 §4.2.3). */
+  readonly number: number
+  readonly keyType: 'rsa' | 'rsa-pss' | 'ec' | 'ed25519'
+  readonly algorithm: 'pkcs1' | 'pss' | 'ecdsa' | 'eddsa'
+  /** Ed25519 hashes by itself. */
+  readonly hash: HashAlgorithm | undefined
+}
+
+const pkcs1 = (number: number, hash: HashAlgorithm) =>
+  ({ number, keyType: 'rsa', algorithm: 'pkcs1', hash }) as const
+const ecdsa = (number: number, hash: HashAlgorithm) =>
+  ({ number, keyType: 'ec', algorithm: 'ecdsa', hash }) as const
+const pss = (number: number, keyType: 'rsa' | 'rsa-pss', hash: HashAlgorithm) =>
+  ({ number, keyType, algorithm: 'pss', hash }) as const
+
+/**
+ * The signatures we do, by the names of RFC 8446 §4.2.3. Mind that in TLS 1.2 an ECDSA scheme names its hash alone:
+ * `ecdsa_secp256r1_sha256` is ECDSA with SHA-256 on whatever curve the key is on (RFC 8446 §4.2.3, RFC 8422 §5.10).
+ */
+export const signatureSchemes = {
+  rsa_pkcs1_sha1: pkcs1(0x0201, 'sha1'),
+  ecdsa_sha1: ecdsa(0x0203, 'sha1'),
+  rsa_pkcs1_sha256: pkcs1(0x0401, 'sha256'),
+  ecdsa_secp256r1_sha256: ecdsa(0x0403, 'sha256'),
+  rsa_pkcs1_sha384: pkcs1(0x0501, 'sha384'),
+  ecdsa_secp384r1_sha384: ecdsa(0x0503, 'sha384'),
+  rsa_pkcs1_sha512: pkcs1(0x0601, 'sha512'),
+  ecdsa_secp521r1_sha512: ecdsa(0x0603, 'sha512'),
+  rsa_pss_rsae_sha256: pss(0x0804, 'rsa', 'sha256'),
+  rsa_pss_rsae_sha384: pss(0x0805, 'rsa', 'sha384'),
+  rsa_pss_rsae_sha512: pss(0x0806, 'rsa', 'sha512'),
+  ed25519: { number: 0x0807, keyType: 'ed25519', algorithm: 'eddsa', hash: undefined },
+  rsa_pss_pss_sha256: pss(0x0809, 'rsa-pss', 'sha256'),
+  rsa_pss_pss_sha384: pss(0x080a, 'rsa-pss', 'sha384'),
+  rsa_pss_pss_sha512: pss(0x080b, 'rsa-pss', 'sha512'),
+} as const satisfies Record<string, SignatureSchemeRow>
+
+export type SignatureScheme = keyof typeof signatureSchemes
+
+/** The row of a name. */
+export function signatureScheme(name: SignatureScheme): SignatureSchemeRow {
+  return signatureSchemes[name]
+}
+
+/** All names, in the table's order. */
+export const signatureSchemeNames = Object.keys(signatureSchemes) as readonly SignatureScheme[]
