@@ -1,5 +1,6 @@
 import type { Secret } from '../secret.ts'
 import type { CipherSuiteName } from './cipher-suites.ts'
+import type { FiniteFieldGroup } from './finite-fields.ts'
 import type { NamedGroup } from './named-groups.ts'
 import type { SignatureScheme } from './signature-schemes.ts'
 
@@ -64,12 +65,6 @@ export interface Cbc {
   decrypt(iv: Uint8Array, blocks: Uint8Array): Uint8Array
 }
 
-/** A finite field group by its numbers, where it has no name: `g` generates a subgroup modulo the prime `p` (RFC 5246 §7.4.3). */
-export interface FiniteFieldGroup {
-  readonly p: bigint
-  readonly g: bigint
-}
-
 /** One ephemeral key; used once. */
 export interface KeyShare {
   /**
@@ -83,6 +78,8 @@ export interface KeyShare {
    * all-zero result (RFC 7748 §6.1), a Y outside 1 < Y < p-1 (RFC 7919 §5.1). Wipes the private half.
    */
   agree(peerPublicKey: Uint8Array): Secret | undefined
+  /** Overwrites the private half of a share that nobody will use, as far as it can be. */
+  wipe(): void
 }
 
 export type PublicKey = RsaPublicKey | EcPublicKey | Ed25519PublicKey
