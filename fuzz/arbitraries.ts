@@ -9,7 +9,7 @@ import type { Shape } from '../src/wire/codec.ts'
 export function arbitraryOf(shape: Shape): fc.Arbitrary<unknown> {
   switch (shape.kind) {
     case 'uint':
-      return uintArbitrary(shape.bytes, shape.names)
+      return uintArbitrary(shape)
     case 'opaque':
       return fc.uint8Array({ minLength: shape.length, maxLength: shape.length })
     case 'opaqueVector':
@@ -24,15 +24,21 @@ export function arbitraryOf(shape: Shape): fc.Arbitrary<unknown> {
       return fc.option(arbitraryOf(shape.body), { nil: undefined })
     case 'extensions':
       return extensionsArbitrary(shape.bodies)
+    case 'remainder':
+      return fc.uint8Array({ maxLength: 64 })
+    case 'variant':
+      return variantArbitrary(shape)
   }
 }
 
-function uintArbitrary(
-  bytes: number,
-  names: Readonly<Record<string, number>> | undefined,
-): fc.Arbitrary<string | number> {
+function uintArbitrary({
+  bytes,
+  names,
+  closed,
+}: Extract<Shape, { kind: 'uint' }>): fc.Arbitrary<string | number> {
   const number = fc.nat(Math.min(256 ** bytes - 1, 2 ** 31 - 1))
   if (!names) return number
+  if (closed) return fc.constantFrom(...Object.keys(names))
   const known = new Set(Object.values(names))
   // A known number reads as its name, so it must not be written as a number: the round trip would differ.
   return fc.oneof(
@@ -48,6 +54,15 @@ function vectorArbitrary(shape: Extract<Shape, { kind: 'vector' }>): fc.Arbitrar
     minLength,
     maxLength: Math.min(minLength + 6, Math.floor(shape.max / smallest)),
   })
+}
+
+function variantArbitrary({
+  selector,
+  cases,
+}: Extract<Shape, { kind: 'variant' }>): fc.Arbitrary<{ type: unknown; body: unknown }> {
+  return arbitraryOf(selector).chain(type =>
+    arbitraryOf(cases[String(type)] ?? cases.other!).map(body => ({ type, body })),
+  )
 }
 
 function extensionsArbitrary(bodies: Readonly<Record<string, Shape>>): fc.Arbitrary<unknown[]> {
@@ -77,8 +92,11 @@ function smallestLength(shape: Shape): number {
       return shape.min
     case 'struct':
       return Object.values(shape.fields).reduce((sum, field) => sum + smallestLength(field), 0)
+    case 'variant':
+      return smallestLength(shape.selector)
     case 'optionalTail':
     case 'extensions':
+    case 'remainder':
       return 0
   }
 }

@@ -2,11 +2,13 @@
  * A TLS connection without I/O: bytes in, a Step out. Nothing here waits, reads a clock or draws randomness
  * that was not handed in, so a recorded flow replays byte for byte.
  */
+import { cipherSuite } from '../crypto/cipher-suites.ts'
+import { exportKeyingMaterial } from '../crypto/key-schedule.ts'
 import { type AlertDescription, ApiMisuse, PeerAlert, TlsError } from '../errors.ts'
 import { clientHandshake } from '../handshake/client.ts'
 import { type ClientConfig, defaultLimits, type Limits, type ServerConfig } from '../handshake/config.ts'
 import type { Answer, Effect, Handshake, QuestionKind, Request } from '../handshake/effects.ts'
-import { type Established, Flow, type RecordChannel } from '../handshake/flow.ts'
+import { type Established, Flow, type RecordChannel, type VerifyDataPair } from '../handshake/flow.ts'
 import { serverHandshake } from '../handshake/server.ts'
 import { alert } from '../messages/alert.ts'
 import {
@@ -61,6 +63,8 @@ export class Connection {
   readonly #messages: MessageReader
   readonly #limits: Limits
   readonly #role: 'client' | 'server'
+  readonly #config: ClientConfig | ServerConfig
+  readonly #flow: Flow
   readonly #handshake: Handshake<Established>
   #state: ConnectionState = 'handshaking'
   #request: Request | undefined
@@ -70,8 +74,10 @@ export class Connection {
   #hasReadSinceClose = false
   #tolerated = 0
   readonly #handshakeMessages: HandshakeMessage[] = []
+  #handshakeBytes = 0
+  #peerMessages = 0
   #boundSessionId: Uint8Array | undefined
-  #session: Session | undefined
+  #established: Established | undefined
   #outgoing: Uint8Array[] = []
   #events: ConnectionEvent[] = []
 
@@ -80,11 +86,17 @@ export class Connection {
     this.#limits = { ...defaultLimits, ...config.limits }
     this.#records = new RecordLayer(this.#limits.maxEmptyFragments)
     this.#messages = new MessageReader(this.#records, this.#limits.maxHandshakeMessageBytes)
+    this.#config = config
     const channel = this.#channel(config)
-    this.#handshake =
-      config.role === 'server'
-        ? serverHandshake(new Flow(config, channel))
-        : clientHandshake(new Flow(config, channel))
+    if (config.role === 'server') {
+      const flow = new Flow(config, channel)
+      this.#flow = flow
+      this.#handshake = serverHandshake(flow)
+    } else {
+      const flow = new Flow(config, channel)
+      this.#flow = flow
+      this.#handshake = clientHandshake(flow)
+    }
   }
 
   get state(): ConnectionState {
@@ -94,6 +106,35 @@ export class Connection {
   /** Whether data may be written: the peer's Finished is verified, and neither close nor failure has come. */
   get isWritable(): boolean {
     return this.#state === 'open'
+  }
+
+  /**
+   * The verify_data of both Finished messages, 12 bytes each, once they are there (RFC 5246 §7.4.9). The one that was sent first, by
+   * the client unless the session was resumed, is the channel binding `tls-unique` (RFC 5929 §3).
+   */
+  get verifyData(): Readonly<VerifyDataPair> {
+    return this.#flow.verifyData
+  }
+
+  /** RFC 5929 §3; `undefined` before the handshake ended. */
+  get tlsUnique(): Uint8Array | undefined {
+    if (!this.#established) return undefined
+    return this.#established.resumed ? this.verifyData.server : this.verifyData.client
+  }
+
+  /**
+   * `length` bytes that only the two ends of this connection know (RFC 5705 §4), by a `label` of ASCII and perhaps a `context`. Throws
+   * ApiMisuse before the handshake's end and after the connection's, when the master secret is gone.
+   */
+  exportKeyingMaterial(length: number, label: string, context?: Uint8Array): Uint8Array {
+    const { session, suite, randoms } = this.#established ?? {}
+    if (!session || !suite || !randoms || this.#isOver)
+      throw new ApiMisuse(
+        `exportKeyingMaterial() in state ${this.#state}: there is a master secret only while open`,
+      )
+    const { provider } = this.#config
+    const wanted = { label, randoms, context, length }
+    return exportKeyingMaterial(provider, cipherSuite(suite), session.masterSecret, wanted)
   }
 
   /** Begins: a client says hello, a server waits for one. Once, before any other input. */
@@ -195,7 +236,7 @@ export class Connection {
       this.#outgoing = []
       this.#events = []
     }
-    this.#session?.masterSecret.wipe()
+    this.#established?.session.masterSecret.wipe()
   }
 
   get #isOver(): boolean {
@@ -209,7 +250,7 @@ export class Connection {
   /** Runs one input, then whatever the records allow; a fault on the way becomes an alert and the end. */
   #step(input: () => void): Step {
     // Who heard of a session in the last step has taken what he keeps.
-    if (this.#isOver) this.#session?.masterSecret.wipe()
+    if (this.#isOver) this.#established?.session.masterSecret.wipe()
     try {
       input()
       this.#pump()
@@ -246,7 +287,21 @@ export class Connection {
   #receiveHandshakeMessage(message: ReceivedMessage): void {
     const type = message.kind === 'handshake' ? handshakeTypeOf(message.type) : message.kind
     if (type) this.#handshakeMessages.push({ sender: this.#role === 'client' ? 'server' : 'client', type })
+    if (message.kind === 'handshake') this.#countMessage(message)
     this.#resume(message)
+  }
+
+  /** However long or many the messages are, their sum is bounded. */
+  #countMessage({ raw }: HandshakeFrame): void {
+    this.#handshakeBytes += raw.length
+    this.#peerMessages++
+    const { maxHandshakeBytes, maxHandshakeMessages } = this.#limits
+    if (this.#handshakeBytes > maxHandshakeBytes || this.#peerMessages > maxHandshakeMessages) {
+      throw new TlsError(
+        'EXCESSIVE_MESSAGE_SIZE',
+        `the handshake has ${this.#peerMessages} messages of ${this.#handshakeBytes} bytes, at most ${maxHandshakeMessages} of ${maxHandshakeBytes} are accepted`,
+      )
+    }
   }
 
   #sendHandshakeMessage(contentType: 'handshake' | 'change_cipher_spec', bytes: Uint8Array): void {
@@ -273,7 +328,7 @@ export class Connection {
     }
     const established = result.value
     this.#state = 'open'
-    this.#session = established.session
+    this.#established = established
     this.#events.push({ type: 'established', established, messages: this.#handshakeMessages })
     if (established.sessionId.length === 0) return
     this.#boundSessionId = established.sessionId
@@ -330,7 +385,8 @@ export class Connection {
       throw new TlsError('UNEXPECTED_MESSAGE', `${type ?? 'an unknown message'} came after the handshake`)
     decodeHandshakeBody(wanted, (message as HandshakeFrame).body)
     this.#tolerate(wanted)
-    if (this.#state === 'open') this.#sendAlert('warning', 'no_renegotiation')
+    const isIgnored = this.#config.role === 'client' && this.#config.ignoreHelloRequests
+    if (this.#state === 'open' && !isIgnored) this.#sendAlert('warning', 'no_renegotiation')
   }
 
   #tolerate(what: string): void {
@@ -378,7 +434,7 @@ export class Connection {
     this.#handshake.return(undefined as never)
     // The event that hands the session out may be in this very step: nobody shall keep a key of zeros for it.
     const isHandedOut = this.#events.some(event => event.type === 'established')
-    if (!isHandedOut) this.#session?.masterSecret.wipe()
+    if (!isHandedOut) this.#established?.session.masterSecret.wipe()
   }
 
   #send(type: ContentType, bytes: Uint8Array): void {
@@ -397,6 +453,8 @@ export class Connection {
       fixVersion: () => records.fixVersion(),
       changeReadState: state => records.changeReadState(state),
       changeWriteState: state => records.changeWriteState(state),
+      limitRead: bytes => records.limitRead(bytes),
+      limitWrite: bytes => records.limitWrite(bytes),
       get isAligned() {
         return messages.isAligned
       },

@@ -24,6 +24,8 @@ export interface Answers {
   ): CertifiedKey | undefined | Promise<CertifiedKey | undefined>
   verifyCertificate?(ask: Ask<'verifyCertificate'>): VerifiedPeer | Promise<VerifiedPeer>
   readonly sessionCache?: SessionCache | undefined
+  /** Opens a ticket that `sealTicket` made, here or on another server with the same key (RFC 5077 §3.4). Without I/O. */
+  openTicket?(ticket: Uint8Array): Lookup
 }
 
 /** Where bytes and events go. */
@@ -156,11 +158,14 @@ export class Driver {
           selectPolicy?.(effect) ?? { policyHash: new Uint8Array(16), resumable: sessionCache !== undefined }
         )
       case 'lookupSession':
+        if ('ticket' in effect) return asLookup(this.#answers.openTicket?.(effect.ticket) ?? { miss: 'miss' })
         return sessionCache ? this.#lookup(sessionCache, effect.sessionId) : { miss: 'miss' }
       case 'selectCertificate':
         return selectCertificate?.(effect)
       case 'decryptPreMaster':
-        return effect.key.decryptRaw(effect.ciphertext)
+        return effect.key.decryptRaw?.(effect.ciphertext)
+      case 'sign':
+        return effect.key.sign(effect.scheme, effect.content)
       case 'verifyCertificate':
         if (!verifyCertificate) throw new Error('nobody is there to verify a certificate')
         return verifyCertificate(effect)

@@ -1,23 +1,35 @@
 /** The client's side of RFC 5246 §7.3: figure 1 in `full`, figure 2 in `abbreviated`. */
-import { concatBytes, emptyBytes, equalBytes } from '../bytes.ts'
-import { type CipherSuiteName, cipherSuite, cipherSuiteNames } from '../crypto/cipher-suites.ts'
-import type { RsaPublicKey } from '../crypto/provider.ts'
+import { emptyBytes, equalBytes } from '../bytes.ts'
+import { cipherSuite } from '../crypto/cipher-suites.ts'
+import { type NamedGroup, namedGroups } from '../crypto/named-groups.ts'
+import type { PublicKey } from '../crypto/provider.ts'
 import { TlsError } from '../errors.ts'
 import type { ClientHello } from '../messages/client-hello.ts'
-import { type ClientHelloExtension, findExtension } from '../messages/extensions/index.ts'
+import { protocolNameListOf } from '../messages/extensions/application-layer-protocol-negotiation.ts'
+import type { ClientHelloExtension } from '../messages/extensions/index.ts'
 import { serverNameListOf } from '../messages/extensions/server-name.ts'
-import { tls12, versionText } from '../messages/protocol-version.ts'
-import type { ServerHello } from '../messages/server-hello.ts'
-import { Secret } from '../secret.ts'
+import { tls12 } from '../messages/protocol-version.ts'
+import type { Secret } from '../secret.ts'
 import { type ClientSession, reasonNotToOffer } from '../session/client-session.ts'
 import type { Session } from '../session/session.ts'
-import { parseCertificate } from '../x509/certificate.ts'
-import { type Agreed, deriveMaster, newSession } from './agreement.ts'
+import { type Certificate, parseCertificate } from '../x509/certificate.ts'
+import { allowsKeyUsage } from '../x509/verify.ts'
+import { type Agreed, deriveMaster, establishedOf, newSession } from './agreement.ts'
+import { isOfKind } from './certificate-choice.ts'
+import { leafOf, sendClientCertificate } from './client-authentication.ts'
 import type { ClientConfig } from './config.ts'
 import { ask, type Handshake, type VerifiedPeer } from './effects.ts'
 import { receiveChangeCipherSpecAndFinished, sendChangeCipherSpecAndFinished } from './finished.ts'
 import { type Established, type Flow, withKeys } from './flow.ts'
-import { receive, receiveOneOf } from './gate.ts'
+import { receive, receiveIf } from './gate.ts'
+import {
+  receiveServerKeyExchange,
+  type ServerShare,
+  sendClientShare,
+  sendEncryptedPreMaster,
+} from './key-exchange.ts'
+import { receiveServerHello } from './server-hello.ts'
+import { receiveNewSessionTicket } from './session-tickets.ts'
 
 export type ClientFlow = Flow<ClientConfig>
 
@@ -31,73 +43,83 @@ export function* clientHandshake(hs: ClientFlow): Handshake<Established> {
     : yield* full(hs, agreed, offered)
 }
 
-/** RFC 5246 figure 1, with RSA key exchange. */
+/** RFC 5246 figure 1. */
 function* full(hs: ClientFlow, agreed: Agreed, offered: ClientSession | undefined): Handshake<Established> {
   const { certificateList } = yield* receive(hs, 'certificate')
-  const peer = yield* verifyServer(hs, certificateList)
-  const isCertificateWanted = yield* receiveServerHelloDone(hs)
+  const status = agreed.statusPromised ? yield* receiveIf(hs, 'certificate_status') : undefined
+  const peer = yield* verifyServer(hs, agreed, certificateList, status?.response)
+  const isSigned = cipherSuite(agreed.suite).keyExchange !== 'rsa'
+  const share = isSigned ? yield* receiveServerKeyExchange(hs, agreed, peer.publicKey) : undefined
+  const request = yield* receiveIf(hs, 'certificate_request')
+  yield* receive(hs, 'server_hello_done')
 
-  // No client certificates yet: who is asked says so with an empty list (RFC 5246 §7.4.6).
-  if (isCertificateWanted) hs.send('certificate', { certificateList: [] })
-  const preMasterSecret = sendClientKeyExchange(hs, peer.publicKey)
+  const proof = request && (yield* sendClientCertificate(hs, agreed, request))
+  const preMasterSecret = sendClientKeyExchange(hs, peer.publicKey, share)
   const masterSecret = deriveMaster(hs, agreed, preMasterSecret)
-  const keys = hs.deriveKeys(masterSecret, agreed.suite, agreed.encryptThenMac, agreed.randoms)
+  const keys = hs.deriveKeys(masterSecret, agreed)
   return yield* withKeys(keys, function* () {
+    if (proof) yield* proof.prove()
     sendChangeCipherSpecAndFinished(hs, keys)
+    const received = yield* receiveNewSessionTicket(hs, agreed)
     const peerFinished = yield* receiveChangeCipherSpecAndFinished(hs, keys)
     const session = newSession(hs, agreed, {
       masterSecret,
       serverName: peerNameOf(hs),
       policyHash: noPolicy,
-      peerCertificate: certificateList[0] ?? emptyBytes,
+      clientAuthenticated: proof !== undefined,
+      peerCertificate: leafOf(certificateList),
+      ...lifetimeOf(hs, received?.lifetimeSeconds),
     })
-    const { verified } = peer
-    const resumption = offered ? 'miss' : 'no_id'
-    return established(hs, agreed, {
-      session,
-      peerFinished,
-      verified,
-      resumption,
+    return establishedOf(agreed, {
+      ...{ session, peerFinished, ticket: received?.ticket, serverName: hs.config.serverName },
+      resumption: offered ? 'miss' : 'no_id',
+      group: typeof share?.group === 'string' ? share.group : undefined,
+      serverSignatureScheme: share?.scheme,
+      clientSignatureScheme: proof?.scheme,
+      ocspResponse: status?.response,
       peerCertificates: certificateList,
+      verified: peer.verified,
     })
   })
 }
 
 /** RFC 5246 figure 2: the server finishes first. */
-function* abbreviated(
-  hs: ClientFlow,
-  agreed: Agreed,
-  { session, verified }: ClientSession,
-): Handshake<Established> {
+function* abbreviated(hs: ClientFlow, agreed: Agreed, offered: ClientSession): Handshake<Established> {
+  const { session, verified } = offered
   verifyResumption(agreed, session)
-  hs.channel.bindSession(agreed.sessionId)
+  if (!offered.ticket) hs.channel.bindSession(agreed.sessionId)
   // The keys own their master secret: the caller's session outlives this connection.
   const resumed = { ...session, masterSecret: session.masterSecret.copy() }
-  const keys = hs.deriveKeys(resumed.masterSecret, agreed.suite, agreed.encryptThenMac, agreed.randoms)
+  const keys = hs.deriveKeys(resumed.masterSecret, agreed)
   return yield* withKeys(keys, function* () {
+    const received = yield* receiveNewSessionTicket(hs, agreed)
     const peerFinished = yield* receiveChangeCipherSpecAndFinished(hs, keys)
     sendChangeCipherSpecAndFinished(hs, keys)
-    return established(hs, agreed, {
-      session: resumed,
-      peerFinished,
-      verified,
-      resumption: 'hit',
-      peerCertificates: [],
+    return establishedOf(agreed, {
+      ...{ session: resumed, peerFinished, verified, resumption: 'hit', serverName: hs.config.serverName },
+      // A new ticket takes the old one's place (RFC 5077 §3.3).
+      ticket: received?.ticket ?? offered.ticket,
+      peerCertificates: session.peerCertificate.length > 0 ? [session.peerCertificate] : [],
     })
   })
 }
 
-/** The configured session, unless it was made for another name, has expired, or may not be trusted or resumed here. */
+/**
+ * The configured session, unless it was made for another name, has expired, or may not be trusted or resumed here. With a
+ * ticket goes an ID that was drawn for the occasion: its echo says that the ticket was taken (RFC 5077 §3.4).
+ */
 function sessionToOffer(hs: ClientFlow): ClientSession | undefined {
-  const { session: offered, verifiedSessionsOnly = false, now } = hs.config
-  if (!offered || offered.sessionId.length === 0) return undefined
+  const { session: offered, verifiedSessionsOnly = false, now, tickets = false } = hs.config
+  if (!offered) return undefined
+  const isUsable = offered.ticket ? tickets : offered.sessionId.length > 0
   const terms = {
     peerName: peerNameOf(hs),
     verifiedSessionsOnly,
     cipherSuites: hs.cipherSuites,
     nowMs: now(),
   }
-  return reasonNotToOffer(offered, terms) ? undefined : offered
+  if (!isUsable || reasonNotToOffer(offered, terms)) return undefined
+  return offered.ticket ? { ...offered, sessionId: hs.random(32) } : offered
 }
 
 /** The name that the server must prove and that its sessions are bound to, in lower case; '' for none. */
@@ -106,97 +128,72 @@ function peerNameOf(hs: ClientFlow): string {
 }
 
 function sendClientHello(hs: ClientFlow, offered: ClientSession | undefined): ClientHello {
-  const { serverName } = hs.config
-  const extensions: ClientHelloExtension[] = [
-    { extensionType: 'renegotiation_info', extensionData: { renegotiatedConnection: emptyBytes } },
-    { extensionType: 'extended_master_secret', extensionData: {} },
-    { extensionType: 'encrypt_then_mac', extensionData: {} },
-    // Governs which signatures the server's certificates may have (RFC 5246 §7.4.2).
-    { extensionType: 'signature_algorithms', extensionData: { supportedSignatureAlgorithms } },
-  ]
-  if (serverName)
-    extensions.unshift({ extensionType: 'server_name', extensionData: serverNameListOf(serverName) })
   const hello: ClientHello = {
     clientVersion: tls12,
     random: hs.random(32),
     sessionId: offered?.sessionId ?? emptyBytes,
-    cipherSuites: hs.cipherSuites,
+    cipherSuites: hs.config.fallback ? [...hs.cipherSuites, 'TLS_FALLBACK_SCSV'] : hs.cipherSuites,
     compressionMethods: ['null'],
-    extensions,
+    extensions: clientExtensions(hs, offered),
   }
   hs.send('client_hello', hello)
   return hello
 }
 
+function clientExtensions(hs: ClientFlow, offered: ClientSession | undefined): ClientHelloExtension[] {
+  const { serverName, alpnProtocols, maxFragmentLength, recordSizeLimit, ...config } = hs.config
+  const groups = groupsToOffer(hs)
+  const wanted: (ClientHelloExtension | false | '' | undefined)[] = [
+    serverName && { extensionType: 'server_name', extensionData: serverNameListOf(serverName) },
+    { extensionType: 'renegotiation_info', extensionData: { renegotiatedConnection: emptyBytes } },
+    { extensionType: 'extended_master_secret', extensionData: {} },
+    { extensionType: 'encrypt_then_mac', extensionData: {} },
+    groups.length > 0 && { extensionType: 'supported_groups', extensionData: { namedGroupList: groups } },
+    groups.some(isCurve) && {
+      extensionType: 'ec_point_formats',
+      extensionData: { ecPointFormatList: ['uncompressed'] },
+    },
+    // Governs which signatures the server's certificates may have, too (RFC 5246 §7.4.2).
+    {
+      extensionType: 'signature_algorithms',
+      extensionData: { supportedSignatureAlgorithms: hs.signatureSchemes },
+    },
+    alpnProtocols !== undefined &&
+      alpnProtocols.length > 0 && {
+        extensionType: 'application_layer_protocol_negotiation',
+        extensionData: protocolNameListOf(alpnProtocols),
+      },
+    config.tickets && {
+      extensionType: 'session_ticket',
+      extensionData: { ticket: offered?.ticket ?? emptyBytes },
+    },
+    config.requestOcspResponse && {
+      extensionType: 'status_request',
+      extensionData: { type: 'ocsp', body: { responderIdList: [], requestExtensions: emptyBytes } },
+    },
+    config.requestSignedCertificateTimestamps && {
+      extensionType: 'signed_certificate_timestamp',
+      extensionData: {},
+    },
+    maxFragmentLength && { extensionType: 'max_fragment_length', extensionData: { maxFragmentLength } },
+    recordSizeLimit !== undefined && {
+      extensionType: 'record_size_limit',
+      extensionData: { recordSizeLimit },
+    },
+  ]
+  return wanted.filter(extension => typeof extension === 'object')
+}
+
+const isCurve = (name: NamedGroup) => namedGroups[name].kind === 'ecdhe'
+
+/** Groups for suites that are offered: naming a finite field without a suite for it, or the other way round, helps nobody. */
+function groupsToOffer(hs: ClientFlow): NamedGroup[] {
+  const kinds = new Set(hs.cipherSuites.map(name => cipherSuite(name).keyExchange))
+  return hs.groups.filter(name => kinds.has(namedGroups[name].kind))
+}
+
 /** A policy binds a server's sessions; a client's are bound to their server. */
 const noPolicy = new Uint8Array(16)
-
-const supportedSignatureAlgorithms = [
-  { hash: 'sha256', signature: 'rsa' },
-  { hash: 'sha384', signature: 'rsa' },
-  { hash: 'sha512', signature: 'rsa' },
-] as const
-
-/** Every value of ServerHello must be one that was offered (RFC 5246 §7.4.1.3). */
-function* receiveServerHello(hs: ClientFlow, hello: ClientHello): Handshake<Agreed> {
-  const serverHello = yield* receive(hs, 'server_hello')
-  if (serverHello.serverVersion !== tls12) {
-    throw new TlsError(
-      'UNSUPPORTED_PROTOCOL',
-      `ServerHello.serverVersion is ${versionText(serverHello.serverVersion)}, TLS 1.2 is 0x0303`,
-    )
-  }
-  if (serverHello.compressionMethod !== 'null') {
-    throw new TlsError(
-      'UNSUPPORTED_COMPRESSION',
-      `ServerHello.compressionMethod is ${serverHello.compressionMethod}, only null was offered`,
-    )
-  }
-  const suite = verifySuiteOffered(serverHello, hello)
-  verifyExtensionsOffered(serverHello, hello)
-  const renegotiation = findExtension(serverHello.extensions, 'renegotiation_info')
-  if (renegotiation && renegotiation.renegotiatedConnection.length > 0) {
-    throw new TlsError('RENEGOTIATION_MISMATCH', 'renegotiation_info is not empty in a first ServerHello')
-  }
-  const encryptThenMac = findExtension(serverHello.extensions, 'encrypt_then_mac') !== undefined
-  if (encryptThenMac && cipherSuite(suite).cipher.mode !== 'cbc') {
-    throw new TlsError(
-      'ENCRYPT_THEN_MAC_MISMATCH',
-      `encrypt_then_mac came with ${suite}, which has no CBC (RFC 7366 section 3)`,
-    )
-  }
-  hs.startSuite(suite)
-  return {
-    suite,
-    sessionId: serverHello.sessionId,
-    extendedMasterSecret: findExtension(serverHello.extensions, 'extended_master_secret') !== undefined,
-    encryptThenMac,
-    randoms: { clientRandom: hello.random, serverRandom: serverHello.random },
-  }
-}
-
-function verifySuiteOffered({ cipherSuite: selected }: ServerHello, hello: ClientHello): CipherSuiteName {
-  const suite = cipherSuiteNames.find(name => name === selected)
-  if (!suite || !hello.cipherSuites.includes(suite)) {
-    throw new TlsError(
-      'WRONG_CIPHER_RETURNED',
-      `ServerHello.cipherSuite is ${selected}, which was not offered`,
-    )
-  }
-  return suite
-}
-
-/** No extension may come back that was not sent; signature_algorithms is never one of ServerHello's (RFC 5246 §7.4.1.4). */
-function verifyExtensionsOffered(serverHello: ServerHello, hello: ClientHello): void {
-  const offered = new Set<string | number>(hello.extensions?.map(extension => extension.extensionType))
-  for (const { extensionType } of serverHello.extensions ?? []) {
-    if (!offered.has(extensionType))
-      throw new TlsError(
-        'UNSOLICITED_EXTENSION',
-        `ServerHello holds extension ${extensionType}, which was not offered`,
-      )
-  }
-}
 
 /** A server that takes a session up must take it up whole (RFC 5246 §7.4.1.3, RFC 7627 §5.3). */
 function verifyResumption(agreed: Agreed, session: Session): void {
@@ -214,42 +211,50 @@ function verifyResumption(agreed: Agreed, session: Session): void {
   }
 }
 
-function* verifyServer(hs: ClientFlow, certificateList: readonly Uint8Array[]): Handshake<VerifiedPeer> {
-  if (certificateList.length === 0)
-    throw new TlsError('DECODE_ERROR', 'Certificate.certificateList is empty: a server must have one')
+function* verifyServer(
+  hs: ClientFlow,
+  agreed: Agreed,
+  certificateList: readonly Uint8Array[],
+  ocspResponse: Uint8Array | undefined,
+): Handshake<VerifiedPeer> {
   const chain = certificateList.map(parseCertificate)
-  return yield* ask({ kind: 'verifyCertificate', chain, peerName: peerNameOf(hs) })
+  const [leaf] = chain
+  if (!leaf)
+    throw new TlsError('DECODE_ERROR', 'Certificate.certificateList is empty: a server must have one')
+  const { signedCertificateTimestamps } = agreed
+  const peerName = peerNameOf(hs)
+  const peer = yield* ask({
+    kind: 'verifyCertificate',
+    ...{ chain, peerName, usage: 'serverAuth', ocspResponse, signedCertificateTimestamps },
+  })
+  verifyLeafFitsSuite(agreed, leaf, peer.publicKey)
+  return peer
 }
 
-/** Whether a CertificateRequest came before ServerHelloDone. ServerKeyExchange has no place in RSA key exchange (RFC 5246 §7.4.3). */
-function* receiveServerHelloDone(hs: ClientFlow): Handshake<boolean> {
-  const { type } = yield* receiveOneOf(hs, ['certificate_request', 'server_hello_done'])
-  if (type === 'server_hello_done') return false
-  yield* receive(hs, 'server_hello_done')
-  return true
+/** The suite says what the server's key is for (RFC 5246 §7.4.2). */
+function verifyLeafFitsSuite({ suite: name }: Agreed, leaf: Certificate, key: PublicKey): void {
+  const { keyExchange, authentication } = cipherSuite(name)
+  const isRight = keyExchange === 'rsa' ? key.type === 'rsa' : isOfKind(key, authentication)
+  if (!isRight)
+    throw new TlsError(
+      'WRONG_CERTIFICATE_TYPE',
+      `the server's certificate has a key of type ${key.type}, which is not one for ${name}`,
+    )
+  const usage = keyExchange === 'rsa' ? 'keyEncipherment' : 'digitalSignature'
+  if (!allowsKeyUsage(leaf, usage))
+    throw new TlsError(
+      'KEY_USAGE_BIT_INCORRECT',
+      `the server's certificate is not for ${name}: its key usage lacks ${usage}`,
+    )
 }
 
-/** 48 bytes under the server's key: the version that was offered, so that nobody lowers it, and 46 random ones (RFC 5246 §7.4.7.1). */
-function sendClientKeyExchange(hs: ClientFlow, key: RsaPublicKey): Secret {
-  const preMasterSecret = new Secret(concatBytes(new Uint8Array([tls12 >> 8, tls12 & 0xff]), hs.random(46)))
-  const encryptedPreMasterSecret = hs.config.provider.rsa.encryptPkcs1(
-    key,
-    preMasterSecret.reveal(),
-    hs.config.random,
-  )
-  hs.send('client_key_exchange', { encryptedPreMasterSecret })
-  return preMasterSecret
+function sendClientKeyExchange(hs: ClientFlow, key: PublicKey, share: ServerShare | undefined): Secret {
+  return share ? sendClientShare(hs, share) : sendEncryptedPreMaster(hs, key)
 }
 
-type Ended = Pick<Established, 'session' | 'peerFinished' | 'verified' | 'resumption' | 'peerCertificates'>
-
-function established(hs: ClientFlow, agreed: Agreed, ended: Ended): Established {
-  return {
-    ...ended,
-    suite: agreed.suite,
-    resumed: ended.resumption === 'hit',
-    sessionId: agreed.sessionId,
-    serverName: hs.config.serverName,
-    encryptThenMac: agreed.encryptThenMac,
-  }
+/** The server's hint, where it gives one, is an end too (RFC 5077 §5.6). */
+function lifetimeOf(hs: ClientFlow, hintSeconds: number | undefined): { lifetimeSeconds?: number } {
+  return hintSeconds === undefined
+    ? {}
+    : { lifetimeSeconds: Math.min(hintSeconds, hs.sessionLifetimeSeconds) }
 }

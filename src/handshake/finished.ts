@@ -8,7 +8,9 @@ import { type PeerFinished, verifyFinished } from './proofs.ts'
 /** Ends our side: ChangeCipherSpec, then Finished as the first message under the new keys (RFC 5246 §7.4.9). */
 export function sendChangeCipherSpecAndFinished(hs: Flow, keys: ConnectionKeys): void {
   hs.sendChangeCipherSpec(keys)
-  hs.send('finished', { verifyData: verifyDataOf(hs, keys, hs.config.role) })
+  const verifyData = verifyDataOf(hs, keys, hs.config.role)
+  hs.verifyData[hs.config.role] = verifyData
+  hs.send('finished', { verifyData })
 }
 
 /** Waits for the peer's end and verifies it. */
@@ -19,6 +21,7 @@ export function* receiveChangeCipherSpecAndFinished(hs: Flow, keys: ConnectionKe
   const expected = verifyDataOf(hs, keys, hs.peerRole)
   const { verifyData } = yield* receive(hs, 'finished')
   const proof = verifyFinished(verifyData, expected)
+  hs.verifyData[hs.peerRole] = expected
   // Nothing may follow in its record: a message there was sent before the peer had seen our end.
   if (!hs.channel.isAligned)
     throw new TlsError('UNEXPECTED_MESSAGE', 'handshake bytes came behind Finished in its record')

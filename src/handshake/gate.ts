@@ -2,6 +2,7 @@ import { TlsError } from '../errors.ts'
 import {
   decodeHandshakeBody,
   type HandshakeBody,
+  type HandshakeFrame,
   type HandshakeType,
   handshakeTypeOf,
   type ReceivedMessage,
@@ -32,9 +33,24 @@ export function* receiveOneOf<T extends HandshakeType>(
   const type = handshakeTypeOf(message.type)
   if (type === undefined || !isOneOf(type, expected))
     throw unexpected(type ?? `type ${message.type}`, expected)
-  const body = decodeHandshakeBody(type, message.body)
+  return { type, body: takeIn(hs, type, message) } as Received<T>
+}
+
+/** A message that the peer may leave out: its body if it comes next, else `undefined`, and the message stays for the next to ask. */
+export function* receiveIf<T extends HandshakeType>(
+  hs: Flow,
+  type: T,
+): Handshake<HandshakeBody<T> | undefined> {
+  const message = yield* receiveAny(hs, [type])
+  if (message.kind === 'handshake' && handshakeTypeOf(message.type) === type) return takeIn(hs, type, message)
+  hs.returned = message
+  return undefined
+}
+
+function takeIn<T extends HandshakeType>(hs: Flow, type: T, message: HandshakeFrame): HandshakeBody<T> {
+  const body = decodeHandshakeBody(type, message.body, hs.keyExchange)
   hs.transcript.add(message.raw)
-  return { type, body } as Received<T>
+  return body
 }
 
 /** Waits for ChangeCipherSpec and proves that it came between two handshake messages (RFC 5246 §7.1). */
@@ -51,6 +67,9 @@ export function* receiveChangeCipherSpec(hs: Flow): Handshake<HandshakeAligned> 
  * ignores it, also where ChangeCipherSpec is due, and it stays out of the transcript (RFC 5246 §7.4.1.1).
  */
 function* receiveAny(hs: Flow, expected: readonly ReceivedType[]): Handshake<ReceivedMessage> {
+  const { returned } = hs
+  hs.returned = undefined
+  if (returned) return returned
   for (;;) {
     const message = yield* ask({ kind: 'receive', expected })
     const isHelloRequest = message.kind === 'handshake' && handshakeTypeOf(message.type) === 'hello_request'

@@ -13,11 +13,14 @@ const preMasterBytes = 48
 
 /** Waits for ClientKeyExchange and returns 48 bytes, the client's or random ones. `clientVersion` is the one it offered. */
 export function* receivePreMaster(hs: Flow, key: PrivateKey, clientVersion: number): Handshake<Secret> {
-  const { encryptedPreMasterSecret } = yield* receive(hs, 'client_key_exchange')
+  const exchange = yield* receive(hs, 'client_key_exchange')
+  if (!('encryptedPreMasterSecret' in exchange) || !('modulusLength' in key.publicKey))
+    throw new TypeError(`a ${key.publicKey.type} key decrypts no premaster secret`)
+  const { modulusLength } = key.publicKey
   // Drawn before anyone knows whether they will be needed.
   const substitute = hs.random(preMasterBytes)
-  const block = yield* ask({ kind: 'decryptPreMaster', key, ciphertext: encryptedPreMasterSecret })
-  return new Secret(choosePreMaster(block, key.publicKey.modulusLength, clientVersion, substitute))
+  const block = yield* ask({ kind: 'decryptPreMaster', key, ciphertext: exchange.encryptedPreMasterSecret })
+  return new Secret(choosePreMaster(block, modulusLength, clientVersion, substitute))
 }
 
 /**

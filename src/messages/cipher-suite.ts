@@ -1,5 +1,6 @@
-import { type CipherSuiteName, cipherSuiteNames, cipherSuites } from '../crypto/cipher-suites.ts'
+import { cipherSuites } from '../crypto/cipher-suites.ts'
 import { enumeration, uint16 } from '../wire/codec.ts'
+import { numbersOf } from './numbers.ts'
 
 /** Values in a list of suites that signal something and are never selected. */
 export const signallingSuites = {
@@ -9,16 +10,8 @@ export const signallingSuites = {
   TLS_FALLBACK_SCSV: 0x5600,
 } as const
 
-const names = {
-  ...(Object.fromEntries(cipherSuiteNames.map(name => [name, cipherSuites[name].number])) as Record<
-    CipherSuiteName,
-    number
-  >),
-  ...signallingSuites,
-}
-
 /** `uint8 CipherSuite[2]` (RFC 5246 §7.4.1.2); a suite we do not do stays a number. */
-export const cipherSuite = enumeration(uint16, names)
+export const cipherSuite = enumeration(uint16, { ...numbersOf(cipherSuites), ...signallingSuites })
 
 /** `enum { null(0), (255) } CompressionMethod` (RFC 5246 §7.4.1.2). */
 export const CompressionMethod = { null: 0 } as const

@@ -1,23 +1,37 @@
+import type { KeyExchange } from '../crypto/cipher-suites.ts'
+import { ApiMisuse } from '../errors.ts'
 import { type Codec, decode, encode, type Infer, uint24 } from '../wire/codec.ts'
 import type { TraceSink } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
 import { certificate } from './certificate.ts'
 import { certificateRequest } from './certificate-request.ts'
+import { certificateStatus } from './certificate-status.ts'
 import { certificateVerify } from './certificate-verify.ts'
 import type { ChangeCipherSpec } from './change-cipher-spec.ts'
 import { clientHello } from './client-hello.ts'
-import { clientKeyExchange } from './client-key-exchange.ts'
+import {
+  type ClientKeyExchange,
+  clientDiffieHellmanPublic,
+  clientEcDiffieHellmanPublic,
+  encryptedPreMasterSecret,
+} from './client-key-exchange.ts'
 import { finished } from './finished.ts'
 import { helloRequest } from './hello-request.ts'
+import { newSessionTicket } from './new-session-ticket.ts'
 import { serverHello } from './server-hello.ts'
 import { serverHelloDone } from './server-hello-done.ts'
-import { serverKeyExchange } from './server-key-exchange.ts'
+import {
+  type ServerKeyExchange,
+  serverDheKeyExchange,
+  serverEcdheKeyExchange,
+} from './server-key-exchange.ts'
 
-/** `enum { ... } HandshakeType` (RFC 5246 §7.4). */
+/** `enum { ... } HandshakeType` (RFC 5246 §7.4, RFC 5077 §3.3, RFC 6066 §8). */
 export const HandshakeType = {
   hello_request: 0,
   client_hello: 1,
   server_hello: 2,
+  new_session_ticket: 4,
   certificate: 11,
   server_key_exchange: 12,
   certificate_request: 13,
@@ -25,29 +39,59 @@ export const HandshakeType = {
   certificate_verify: 15,
   client_key_exchange: 16,
   finished: 20,
+  certificate_status: 22,
 } as const
 export type HandshakeType = keyof typeof HandshakeType
 
-/** The body of every handshake message (RFC 5246 §7.4). */
-export const handshakeBodies = {
+/** The body of every handshake message that looks the same whatever the key exchange (RFC 5246 §7.4). */
+const handshakeBodies = {
   hello_request: helloRequest,
   client_hello: clientHello,
   server_hello: serverHello,
+  new_session_ticket: newSessionTicket,
   certificate,
-  server_key_exchange: serverKeyExchange,
   certificate_request: certificateRequest,
   server_hello_done: serverHelloDone,
   certificate_verify: certificateVerify,
-  client_key_exchange: clientKeyExchange,
   finished,
-} as const satisfies Record<HandshakeType, Codec<unknown>>
-export type HandshakeBody<T extends HandshakeType> = Infer<(typeof handshakeBodies)[T]>
+  certificate_status: certificateStatus,
+} as const
+
+/** The bodies that the suite's key exchange decides (RFC 5246 §7.4.3, §7.4.7; RFC 8422 §5.4, §5.7). */
+const keyExchangeBodies: Readonly<
+  Record<KeyExchange, Readonly<Partial<Record<HandshakeType, Codec<ServerKeyExchange | ClientKeyExchange>>>>>
+> = {
+  rsa: { client_key_exchange: encryptedPreMasterSecret as Codec<ClientKeyExchange> },
+  dhe: {
+    server_key_exchange: serverDheKeyExchange as Codec<ServerKeyExchange>,
+    client_key_exchange: clientDiffieHellmanPublic as Codec<ClientKeyExchange>,
+  },
+  ecdhe: {
+    server_key_exchange: serverEcdheKeyExchange as Codec<ServerKeyExchange>,
+    client_key_exchange: clientEcDiffieHellmanPublic as Codec<ClientKeyExchange>,
+  },
+}
+
+export type HandshakeBody<T extends HandshakeType> = T extends keyof typeof handshakeBodies
+  ? Infer<(typeof handshakeBodies)[T]>
+  : T extends 'server_key_exchange'
+    ? ServerKeyExchange
+    : ClientKeyExchange
+
+/** The codec of a body. Throws ApiMisuse for the ServerKeyExchange of RSA key exchange, which has none: nobody should wait for it. */
+export function handshakeBody(type: HandshakeType, keyExchange: KeyExchange): Codec<unknown> {
+  const codec = type in handshakeBodies ? handshakeBodies[type as keyof typeof handshakeBodies] : undefined
+  const found = codec ?? keyExchangeBodies[keyExchange][type]
+  if (!found) throw new ApiMisuse(`${type} has no body in ${keyExchange} key exchange`)
+  return found as Codec<unknown>
+}
 
 /** The struct names of the RFC, which start the path in an error: `ClientHello.cipherSuites.3`. */
 const structNames: Readonly<Record<HandshakeType, string>> = {
   hello_request: 'HelloRequest',
   client_hello: 'ClientHello',
   server_hello: 'ServerHello',
+  new_session_ticket: 'NewSessionTicket',
   certificate: 'Certificate',
   server_key_exchange: 'ServerKeyExchange',
   certificate_request: 'CertificateRequest',
@@ -55,6 +99,7 @@ const structNames: Readonly<Record<HandshakeType, string>> = {
   certificate_verify: 'CertificateVerify',
   client_key_exchange: 'ClientKeyExchange',
   finished: 'Finished',
+  certificate_status: 'CertificateStatus',
 }
 
 const typeOfNumber = new Map<number, HandshakeType>(
@@ -86,14 +131,19 @@ export type ReceivedMessage =
 export function decodeHandshakeBody<T extends HandshakeType>(
   type: T,
   body: Uint8Array,
+  keyExchange: KeyExchange = 'rsa',
   trace?: TraceSink,
 ): HandshakeBody<T> {
-  return decode(handshakeBodies[type] as Codec<unknown>, body, structNames[type], trace) as HandshakeBody<T>
+  return decode(handshakeBody(type, keyExchange), body, structNames[type], trace) as HandshakeBody<T>
 }
 
 /** Encodes `struct { HandshakeType msg_type; uint24 length; body } Handshake` (RFC 5246 §7.4). */
-export function encodeHandshake<T extends HandshakeType>(type: T, value: HandshakeBody<T>): Uint8Array {
-  return frameHandshake(HandshakeType[type], encode(handshakeBodies[type] as Codec<HandshakeBody<T>>, value))
+export function encodeHandshake<T extends HandshakeType>(
+  type: T,
+  value: HandshakeBody<T>,
+  keyExchange: KeyExchange = 'rsa',
+): Uint8Array {
+  return frameHandshake(HandshakeType[type], encode(handshakeBody(type, keyExchange), value))
 }
 
 /** Puts the 4-byte header before a body. */

@@ -1,15 +1,12 @@
-import { enumeration, opaqueVector, struct, uint8, uint16 } from '../wire/codec.ts'
+import { signatureSchemes } from '../crypto/signature-schemes.ts'
+import { enumeration, opaqueVector, struct, uint16 } from '../wire/codec.ts'
+import { numbersOf } from './numbers.ts'
 
-/** RFC 5246 §7.4.1.4.1. */
-export const HashAlgorithm = { none: 0, md5: 1, sha1: 2, sha224: 3, sha256: 4, sha384: 5, sha512: 6 } as const
-/** RFC 5246 §7.4.1.4.1. */
-export const SignatureAlgorithm = { anonymous: 0, rsa: 1, dsa: 2, ecdsa: 3 } as const
-
-/** `struct { HashAlgorithm hash; SignatureAlgorithm signature; } SignatureAndHashAlgorithm` (RFC 5246 §7.4.1.4.1). */
-export const signatureAndHashAlgorithm = struct({
-  hash: enumeration(uint8, HashAlgorithm),
-  signature: enumeration(uint8, SignatureAlgorithm),
-})
+/**
+ * `struct { HashAlgorithm hash; SignatureAlgorithm signature; } SignatureAndHashAlgorithm` (RFC 5246 §7.4.1.4.1), read as the one
+ * number that RFC 8446 §4.2.3 makes of it: RSASSA-PSS and Ed25519 fit no pair. One that we do not do stays a number.
+ */
+export const signatureAndHashAlgorithm = enumeration(uint16, numbersOf(signatureSchemes))
 
 /** `struct { SignatureAndHashAlgorithm algorithm; opaque signature<0..2^16-1>; } DigitallySigned` (RFC 5246 §4.7). */
 export const digitallySigned = struct({

@@ -1,3 +1,4 @@
+import { emptyBytes } from '../bytes.ts'
 import type { CipherSuiteName } from '../crypto/cipher-suites.ts'
 import { TlsError } from '../errors.ts'
 import { decode, encode, opaqueVector, struct, uint8, uint16 } from '../wire/codec.ts'
@@ -6,7 +7,10 @@ import { decodeSession, encodeSession } from './session-record.ts'
 
 /** A session as a client keeps it. */
 export interface ClientSession {
+  /** What names it to its server; empty where a ticket does. */
   readonly sessionId: Uint8Array
+  /** The session itself under the server's key, to be shown to it (RFC 5077 §3.4). */
+  readonly ticket?: Uint8Array | undefined
   readonly session: Session
   /** Whether the server's certificate was verified when the session was made. */
   readonly verified: boolean
@@ -35,22 +39,24 @@ export function reasonNotToOffer(
   return undefined
 }
 
-const exportVersion = 1
+const exportVersion = 2
 
 const clientSessionExport = struct({
   version: uint8,
   verified: uint8,
-  sessionId: opaqueVector(uint8, 1, 32),
+  sessionId: opaqueVector(uint8, 0, 32),
+  ticket: opaqueVector(uint16, 0, 0xffff),
   session: opaqueVector(uint16, 1, 0xffff),
 })
 
 /** Bytes to keep for the next connection. They hold a master secret in the clear: who reads them reads the sessions' traffic. */
-export function encodeClientSession({ sessionId, session, verified }: ClientSession): Uint8Array {
+export function encodeClientSession({ sessionId, ticket, session, verified }: ClientSession): Uint8Array {
   const record = encodeSession(session)
   const bytes = encode(clientSessionExport, {
     version: exportVersion,
     verified: verified ? 1 : 0,
     sessionId,
+    ticket: ticket ?? emptyBytes,
     session: record,
   })
   record.fill(0)
@@ -59,12 +65,23 @@ export function encodeClientSession({ sessionId, session, verified }: ClientSess
 
 /** The way back; throws TlsError on anything that encodeClientSession does not write. */
 export function decodeClientSession(bytes: Uint8Array): ClientSession {
-  const { version, verified, sessionId, session } = decode(clientSessionExport, bytes, 'ClientSession')
+  const { version, verified, sessionId, ticket, session } = decode(
+    clientSessionExport,
+    bytes,
+    'ClientSession',
+  )
   if (version !== exportVersion || verified > 1) {
     throw new TlsError(
       'DECODE_ERROR',
       `ClientSession: version ${version}, verified ${verified} is not one this version writes`,
     )
   }
-  return { sessionId: sessionId.slice(), session: decodeSession(session), verified: verified === 1 }
+  if (sessionId.length + ticket.length === 0)
+    throw new TlsError('DECODE_ERROR', 'ClientSession: neither a session ID nor a ticket')
+  return {
+    sessionId: sessionId.slice(),
+    ...(ticket.length > 0 ? { ticket: ticket.slice() } : {}),
+    session: decodeSession(session),
+    verified: verified === 1,
+  }
 }

@@ -4,7 +4,7 @@
  * that a fuzzer draws from.
  */
 import { ApiMisuse } from '../errors.ts'
-import { Reader, type TraceSink } from './reader.ts'
+import { type DecodeFault, Reader, type TraceSink } from './reader.ts'
 import { Writer } from './writer.ts'
 
 export interface Codec<T> {
@@ -20,12 +20,20 @@ export interface Codec<T> {
 export type Infer<C> = C extends Codec<infer T> ? T : never
 
 export type Shape =
-  | { readonly kind: 'uint'; readonly bytes: number; readonly names?: Readonly<Record<string, number>> }
+  | {
+      readonly kind: 'uint'
+      readonly bytes: number
+      readonly names?: Readonly<Record<string, number>>
+      /** No number but those with a name. */
+      readonly closed?: boolean
+    }
   | { readonly kind: 'opaque'; readonly length: number }
   | { readonly kind: 'opaqueVector'; readonly min: number; readonly max: number }
   | { readonly kind: 'vector'; readonly item: Shape; readonly min: number; readonly max: number }
   | { readonly kind: 'struct'; readonly fields: Readonly<Record<string, Shape>> }
   | { readonly kind: 'optionalTail'; readonly body: Shape }
+  | { readonly kind: 'remainder' }
+  | { readonly kind: 'variant'; readonly selector: Shape; readonly cases: Readonly<Record<string, Shape>> }
   | { readonly kind: 'extensions'; readonly bodies: Readonly<Record<string, Shape>> }
 
 /** Decodes all of `bytes`; `name` starts the path in errors and spans. */
@@ -85,6 +93,31 @@ export function enumeration<const N extends Readonly<Record<string, number>>>(
       writer.uint(number, integer.bytes)
     },
   }
+}
+
+/** An enumeration of which no other value can be read: whatever followed would be laid out otherwise. Another is refused with `code`. */
+export function closedEnumeration<const N extends Readonly<Record<string, number>>>(
+  integer: UintCodec,
+  names: N,
+  code: DecodeFault = 'DECODE_ERROR',
+): Codec<keyof N & string> {
+  const open = enumeration(integer, names)
+  return {
+    shape: { kind: 'uint', bytes: integer.bytes, names, closed: true },
+    read: reader => {
+      const value = open.read(reader)
+      if (typeof value === 'number') reader.fail(`${value}, wanted ${Object.keys(names).join(' or ')}`, code)
+      return value as keyof N & string
+    },
+    write: open.write,
+  }
+}
+
+/** All bytes that are left of the innermost vector, where the RFC gives a field no length of its own. */
+export const remainder: Codec<Uint8Array> = {
+  shape: { kind: 'remainder' },
+  read: reader => reader.traced(reader.offset, reader.take(reader.remaining), true),
+  write: (writer, value) => writer.append(value),
 }
 
 /** `opaque x[length]`: exactly so many bytes (RFC 5246 §4.3). */
@@ -158,6 +191,39 @@ export function struct<const F extends { readonly [name: string]: unknown }>(fie
     },
     write: (writer, value) => {
       for (const [name, codec] of entries) codec.write(writer, value[name as keyof F])
+    },
+  }
+}
+
+type VariantOf<C> = {
+  [K in keyof C]: { readonly type: K extends 'other' ? number : K; readonly body: Infer<C[K]> }
+}[keyof C]
+
+/**
+ * `select (E) { case ... }`: a selector, then the struct it chooses (RFC 5246 §4.6.1). Every value without a case of its own,
+ * always a number, takes the case `other`.
+ */
+export function variant<const C extends { readonly other: unknown; readonly [name: string]: unknown }>(
+  selector: Codec<string | number>,
+  cases: C,
+): Codec<VariantOf<C>> {
+  const bodies = cases as Readonly<Record<string, Codec<unknown>>>
+  const bodyOf = (type: string | number) => bodies[type] ?? bodies.other!
+  return {
+    shape: {
+      kind: 'variant',
+      selector: selector.shape,
+      cases: Object.fromEntries(Object.entries(bodies).map(([name, body]) => [name, body.shape])),
+    },
+    read: reader => {
+      const start = reader.offset
+      const type = reader.part('type', selector.read)
+      const body = reader.part('body', bodyOf(type).read)
+      return reader.traced(start, { type, body } as VariantOf<C>, false)
+    },
+    write: (writer, { type, body }) => {
+      selector.write(writer, type as string | number)
+      bodyOf(type as string | number).write(writer, body)
     },
   }
 }

@@ -16,13 +16,16 @@ export interface Span {
 }
 export type TraceSink = (span: Span) => void
 
+/** What a decoder may find wrong: bytes that the language does not allow, or a value after which nothing can be read. */
+export type DecodeFault = 'DECODE_ERROR' | 'DUPLICATE_EXTENSION' | 'WRONG_CURVE'
+
 /** Bytes that the presentation language does not allow; says where, what was needed and what was there. */
 export class DecodeError extends TlsError {
   readonly path: string
   /** Where reading stopped, from the start of the decoded bytes; never past their end. */
   readonly offset: number
 
-  constructor(path: string, offset: number, problem: string, code: 'DECODE_ERROR' | 'DUPLICATE_EXTENSION') {
+  constructor(path: string, offset: number, problem: string, code: DecodeFault) {
     super(code, `${path}: ${problem}`)
     this.path = path
     this.offset = offset
@@ -54,7 +57,7 @@ export class Reader {
     return this.#path.join('.')
   }
 
-  fail(problem: string, code: 'DECODE_ERROR' | 'DUPLICATE_EXTENSION' = 'DECODE_ERROR'): never {
+  fail(problem: string, code: DecodeFault = 'DECODE_ERROR'): never {
     throw new DecodeError(this.path, this.offset, problem, code)
   }
 

@@ -18,6 +18,7 @@ export const ExtensionType = {
   record_size_limit: 28,
   session_ticket: 35,
   supported_versions: 43,
+  signature_algorithms_cert: 50,
   renegotiation_info: 65281,
 } as const
 export type ExtensionType = keyof typeof ExtensionType

@@ -5,3 +5,6 @@ import { signatureAndHashAlgorithm } from '../signature-algorithm.ts'
 export const signatureAlgorithms = struct({
   supportedSignatureAlgorithms: vector(uint16, signatureAndHashAlgorithm, 2, 0xfffe),
 })
+
+/** The same list for the signatures of certificates alone (RFC 8446 §4.2.3). Read, so that a malformed one is refused; our one chain a key is sent all the same. */
+export const signatureAlgorithmsCert = signatureAlgorithms
