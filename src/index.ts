@@ -6,11 +6,25 @@ export {
   cipherSuites,
   findCipherSuite,
 } from './crypto/cipher-suites.ts'
-export type { CryptoProvider, PrivateKey, RandomBytes, RsaPublicKey } from './crypto/provider.ts'
+export { findNamedGroup, type NamedGroup, namedGroupNames, namedGroups } from './crypto/named-groups.ts'
+export type {
+  CryptoProvider,
+  EcPublicKey,
+  Ed25519PublicKey,
+  KeyShare,
+  PrivateKey,
+  PublicKey,
+  RandomBytes,
+  RsaPublicKey,
+} from './crypto/provider.ts'
+export { type SignatureScheme, signatureSchemeNames, signatureSchemes } from './crypto/signature-schemes.ts'
 export { AlertDescription, ApiMisuse, type FaultCode, faults, PeerAlert, TlsError } from './errors.ts'
 export type { ClientConfig, Limits, ServerConfig } from './handshake/config.ts'
+export { type UsableSuite, usableClientScheme, usableSuites } from './handshake/certificate-choice.ts'
 export type {
   Answer,
+  CertificateWanted,
+  ChainToJudge,
   Effect,
   Lookup,
   MissReason,

@@ -330,12 +330,12 @@ export class Connection {
     this.#state = 'open'
     this.#established = established
     this.#events.push({ type: 'established', established, messages: this.#handshakeMessages })
-    if (established.sessionId.length === 0) return
-    this.#boundSessionId = established.sessionId
-    if (!established.resumed) {
+    const { sessionId, ticket } = established
+    if (sessionId.length > 0 || ticket) this.#boundSessionId = sessionId
+    if (sessionId.length > 0 && !established.resumed) {
       this.#events.push({
         type: 'sessionEstablished',
-        id: established.sessionId,
+        id: sessionId,
         session: established.session,
       })
     }
