@@ -115,14 +115,18 @@ class Player {
       case 'lookupSession':
         return this.connection.answer(
           effect,
-          effect.sessionId[0] === sessionId[0] ? { session: sessionOf() } : { miss: 'miss' },
+          'sessionId' in effect && effect.sessionId[0] === sessionId[0]
+            ? { session: sessionOf() }
+            : { miss: 'miss' },
         )
       case 'selectCertificate':
         return this.connection.answer(effect, testCertifiedKey())
       case 'decryptPreMaster': {
-        const block = effect.key.decryptRaw(effect.ciphertext)
+        const block = effect.key.decryptRaw?.(effect.ciphertext)
         return this.connection.answer(effect, block instanceof Promise ? undefined : block)
       }
+      case 'sign':
+        return this.connection.answer(effect, effect.key.sign(effect.scheme, effect.content) as Uint8Array)
       case 'verifyCertificate': {
         const key = effect.chain[0]?.subjectPublicKey
         if (key?.type !== 'rsa') return this.connection.refuse(effect, new Error('no RSA key'))
@@ -175,7 +179,7 @@ test('the recorded flows themselves end open: what is played is not all refused 
     player.play({ do: 'start' })
     for (let i = 0; i < recordsFor[role].length; i++) {
       player.play({ do: 'next' })
-      for (let answers = 0; answers < 4; answers++) player.play({ do: 'answer' })
+      for (let answers = 0; answers < 5; answers++) player.play({ do: 'answer' })
     }
     expect(player.connection.state).toBe('open')
   }
