@@ -92,6 +92,8 @@ export const faults = {
   // Key exchange (RFC 5246 §7.4.3, §7.4.7; RFC 8422 §5.4, §5.11; RFC 7919 §3).
   WRONG_CURVE: ['misbehaved', 'illegal_parameter'],
   BAD_KEY_SHARE: ['misbehaved', 'illegal_parameter'],
+  WEAK_DH_GROUP: ['incompatible', 'insufficient_security'],
+  BAD_DH_GROUP: ['misbehaved', 'illegal_parameter'],
   WRONG_SIGNATURE_TYPE: ['misbehaved', 'illegal_parameter'],
   BAD_SIGNATURE: ['misbehaved', 'decrypt_error'],
   // Certificates and proofs (RFC 5246 §7.4.2, §7.4.9).

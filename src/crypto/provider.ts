@@ -30,7 +30,10 @@ export interface CryptoProvider {
   hkdfSha256(secret: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Uint8Array
   /** RSAES-PKCS1-v1_5 encryption (RFC 8017 §7.2.1) of a message of at most k - 11 bytes; returns k bytes. */
   encryptPkcs1(key: RsaPublicKey, message: Uint8Array, random: RandomBytes): Uint8Array
-  /** A fresh ephemeral key in a group (RFC 8422 §5.11, RFC 7919 §4). A server's own finite field group is taken by its numbers. */
+  /**
+   * A fresh ephemeral key in a group (RFC 8422 §5.11, RFC 7919 §4). A server's own finite field group is taken by its numbers;
+   * throws TlsError WEAK_DH_GROUP or BAD_DH_GROUP when p is not odd and of 2048 to 8192 bits, or g not in 1 < g < p-1.
+   */
   keyShare(group: NamedGroup | FiniteFieldGroup, random: RandomBytes): KeyShare
   /**
    * Whether `signature` is one of `scheme` over `message` by `key`. False for a key that is not of the scheme's type and for
@@ -91,6 +94,8 @@ export interface RsaPublicKey {
   readonly publicExponent: bigint
   /** Length of the modulus in bytes, `k` in RFC 8017. */
   readonly modulusLength: number
+  /** Only of an `rsa-pss` key: the one hash it is for, if its parameters name one (RFC 4055 §3.3). */
+  readonly pssHash?: HashAlgorithm | undefined
 }
 
 export type EcCurve = 'secp256r1' | 'secp384r1' | 'secp521r1'
@@ -123,6 +128,9 @@ export interface PrivateKey {
    * that is done in one place and on one path, RFC 5246 §7.4.7.1, in handshake/pre-master.ts.
    */
   decryptRaw?(ciphertext: Uint8Array): Uint8Array | undefined | Promise<Uint8Array | undefined>
-  /** Signs a message, not its hash. The scheme is one of the key's type; ECDSA gives DER. Verified before it leaves. */
+  /**
+   * Signs a message, not its hash; ECDSA gives DER. Verified before it leaves: a result that does not fit throws TlsError
+   * INTERNAL_ERROR. A scheme that the key cannot do (`canSign`) is ApiMisuse.
+   */
   sign(scheme: SignatureScheme, message: Uint8Array): Uint8Array | Promise<Uint8Array>
 }

@@ -1,4 +1,4 @@
-import type { HashAlgorithm } from './provider.ts'
+import type { HashAlgorithm, PublicKey } from './provider.ts'
 
 /** How a scheme signs, and with which sort of key. */
 export interface SignatureSchemeRow {
@@ -48,3 +48,28 @@ export function signatureScheme(name: SignatureScheme): SignatureSchemeRow {
 
 /** All names, in the table's order. */
 export const signatureSchemeNames = Object.keys(signatureSchemes) as readonly SignatureScheme[]
+
+/** Bytes of each digest (FIPS 180-4 §1). */
+export const hashLength: Readonly<Record<HashAlgorithm, number>> = {
+  sha1: 20,
+  sha256: 32,
+  sha384: 48,
+  sha512: 64,
+}
+
+/** Bytes of DER before the digest in DigestInfo (RFC 8017 §9.2, note 1). */
+const digestInfoOverhead = (hash: HashAlgorithm) => (hash === 'sha1' ? 15 : 19)
+
+/**
+ * Whether a key can make signatures of a scheme at all: it is of the scheme's type, long enough for the encoding if it is
+ * RSA (RFC 8017 §9.1.1 and §9.2, step 3), and allowed the hash if its certificate says which (RFC 4055 §1.2).
+ */
+export function canSign(key: PublicKey, name: SignatureScheme): boolean {
+  const { keyType, algorithm, hash } = signatureScheme(name)
+  if (key.type !== keyType) return false
+  if (key.type === 'ec' || key.type === 'ed25519' || !hash) return true
+  if (algorithm === 'pkcs1') return key.modulusLength >= digestInfoOverhead(hash) + hashLength[hash] + 11
+  // The salt is as long as the hash; the encoding is one bit shorter than the modulus.
+  const room = Math.ceil((key.modulus.toString(2).length - 1) / 8)
+  return room >= 2 * hashLength[hash] + 2 && (key.pssHash === undefined || key.pssHash === hash)
+}

@@ -1,37 +1,56 @@
-import { asciiBytes, concatBytes } from '../bytes.ts'
+import { asciiBytes, concatBytes, toHex } from '../bytes.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
 import { TlsError } from '../errors.ts'
+import { usableClientScheme, usableSuites } from '../handshake/certificate-choice.ts'
 import type { Ask, VerifiedPeer } from '../handshake/effects.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import type { CertifiedKey } from '../x509/certified-key.ts'
 import { matchesHost } from '../x509/host-name.ts'
 import { verifyChain } from '../x509/verify.ts'
 
-/** Picks the first certificate that names the host asked for, else the first of all (RFC 6066 §3 leaves it to us). */
+/**
+ * Answers selectCertificate. Server: of the certificates that name the host asked for, or of all where none does (RFC 6066 §3 leaves
+ * it to us), the first that can serve the best suite. Client: the first that the server has a use for.
+ */
 export function selectByServerName(
   certifiedKeys: readonly CertifiedKey[],
 ): (ask: Ask<'selectCertificate'>) => CertifiedKey | undefined {
-  return ({ serverName }) => {
-    const named =
-      serverName && certifiedKeys.find(({ leaf }) => matchesHost(leaf.extensions.subjectAltName, serverName))
-    return named || certifiedKeys[0]
+  return ask => {
+    if (ask.role === 'client') return certifiedKeys.find(certified => usableClientScheme(certified, ask))
+    const choices = namedFirst(certifiedKeys, ask.serverName).map(certified => ({
+      certified,
+      suites: usableSuites(certified, ask).map(({ suite }) => suite),
+    }))
+    const best = ask.cipherSuites.find(suite => choices.some(({ suites }) => suites.includes(suite)))
+    return best && choices.find(({ suites }) => suites.includes(best))?.certified
   }
+}
+
+function namedFirst(certifiedKeys: readonly CertifiedKey[], serverName: string | undefined) {
+  if (serverName === undefined) return certifiedKeys
+  const named = certifiedKeys.filter(({ leaf }) => matchesHost(leaf.extensions.subjectAltName, serverName))
+  return named.length > 0 ? named : certifiedKeys
+}
+
+/** Under which terms a server makes sessions. */
+export interface PolicyTerms {
+  readonly clientAuth: 'none' | 'request' | 'require'
+  /** The authorities of client certificates: distinguished names in DER, in any order. */
+  readonly authorities: readonly Uint8Array[]
+  readonly sessionIdContext: string
 }
 
 /**
  * 16 bytes that bind a session to the terms it was made under, so that a server of other terms does not take
- * it. Suites and versions are not in it: those are checked one by one.
+ * it: who was let in without a certificate, or with one of another authority, does not get in here by resuming.
+ * Suites and versions are not in it: those are checked one by one.
  */
-export function policyHashOf(
-  provider: CryptoProvider,
-  terms: { clientAuth: 'none'; sessionIdContext: string },
-): Uint8Array {
-  const context = provider
-    .hash('sha256')
-    .update(asciiBytes(encodeURIComponent(terms.sessionIdContext)))
-    .digest()
-  const bound = concatBytes(asciiBytes(`ringtls policy 1\0${terms.clientAuth}\0`), context)
-  return provider.hash('sha256').update(bound).digest().slice(0, 16)
+export function policyHashOf(provider: CryptoProvider, terms: PolicyTerms): Uint8Array {
+  const digest = (bytes: Uint8Array) => provider.hash('sha256').update(bytes).digest()
+  const context = digest(asciiBytes(encodeURIComponent(terms.sessionIdContext)))
+  const authorities = [...new Set(terms.authorities.map(name => toHex(digest(name))))].sort()
+  const words = asciiBytes(`ringtls policy 2\0${terms.clientAuth}\0${authorities.join(' ')}\0`)
+  return digest(concatBytes(words, context)).slice(0, 16)
 }
 
 export interface VerifierOptions {
@@ -48,20 +67,21 @@ export function certificateVerifier(
   options: VerifierOptions,
 ): (ask: Ask<'verifyCertificate'>) => VerifiedPeer {
   const { provider, anchors, now, rejectUnauthorized, onRefusal } = options
-  return ({ chain, peerName }) => {
+  return ({ chain, peerName, usage }) => {
     try {
       const publicKey = verifyChain({
         chain,
         anchors,
         nowMs: now(),
         ...(peerName === '' ? {} : { serverName: peerName }),
-        rsa: provider.rsa,
-        usage: 'serverAuth',
+        verify: provider.verify,
+        usage,
       })
       return { publicKey, verified: true }
     } catch (error) {
       const key = chain[0]?.subjectPublicKey
-      if (rejectUnauthorized || !(error instanceof TlsError) || key?.type !== 'rsa') throw error
+      if (rejectUnauthorized || !(error instanceof TlsError) || !key || key.type === 'unsupported')
+        throw error
       onRefusal?.(error)
       return { publicKey: key, verified: false }
     }

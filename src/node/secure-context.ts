@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type CipherSuiteName, cipherSuiteNames, findCipherSuite } from '../crypto/cipher-suites.ts'
 import type { CryptoProvider, RandomBytes } from '../crypto/provider.ts'
 import { ApiMisuse } from '../errors.ts'
-import { nobleProvider, rsaPrivateKey } from '../providers/noble/index.ts'
+import { nobleProvider, privateKey } from '../providers/noble/index.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import { certificatesFromPem } from '../x509/certificate-pem.ts'
 import { type CertifiedKey, certifiedKey } from '../x509/certified-key.ts'
@@ -62,7 +62,7 @@ function pairKeys(
     )
   }
   return certificates.map((certificate, i) =>
-    certifiedKey(certificate, keys[i]!, components => rsaPrivateKey(components, random)),
+    certifiedKey(certificate, keys[i]!, components => privateKey(components, random)),
   )
 }
 

@@ -81,7 +81,7 @@ export class Server extends NetServer {
   #answersOf({ sessionCache, sessionIdContext = '' }: ServerOptions): Answers {
     const { provider, now, certifiedKeys } = this.#context
     const cache = sessionCache === false ? undefined : (sessionCache ?? new MemorySessionCache({ now }))
-    const policyHash = policyHashOf(provider, { clientAuth: 'none', sessionIdContext })
+    const policyHash = policyHashOf(provider, { clientAuth: 'none', authorities: [], sessionIdContext })
     return {
       selectPolicy: () => ({ policyHash, resumable: cache !== undefined }),
       selectCertificate: selectByServerName(certifiedKeys),

@@ -1,26 +1,22 @@
 import { equalBytes } from '../bytes.ts'
-import type { HashAlgorithm, RsaPublicKey } from '../crypto/provider.ts'
 import { type CertificateExtensions, noExtensions, readExtensions } from './certificate-extensions.ts'
 import {
   constructedTag,
   type DerReader,
-  type DerValue,
   implicitTag,
   readBitString,
   readBitStringBytes,
   readContents,
   readIntegerBytes,
-  readNull,
-  readObjectIdentifier,
   readSmallNumber,
   readTime,
-  readUnsigned,
   refuse,
   Tag,
   wholeValue,
 } from './der.ts'
 import { type DistinguishedName, readDistinguishedName } from './distinguished-name.ts'
-import { Oid, rsaSignatureHash } from './object-identifiers.ts'
+import { readSignatureAlgorithm, type SignatureAlgorithm } from './signature-algorithm.ts'
+import { readSubjectPublicKey, type SubjectPublicKey } from './subject-public-key.ts'
 
 /** An X.509 certificate, read and not judged: `verifyChain` says whether to trust it (RFC 5280 §4.1). */
 export interface Certificate {
@@ -41,15 +37,6 @@ export interface Certificate {
   readonly signature: Uint8Array
   readonly extensions: CertificateExtensions
 }
-
-/** A key or signature of an algorithm that we do not do: its object identifier, dotted. */
-export interface Unsupported {
-  readonly type: 'unsupported'
-  readonly algorithm: string
-}
-export type SubjectPublicKey = RsaPublicKey | Unsupported
-/** RSASSA-PKCS1-v1_5 with a hash, or something else. */
-export type SignatureAlgorithm = { readonly type: 'rsa'; readonly hash: HashAlgorithm } | Unsupported
 
 /**
  * Reads a certificate from its DER, of which it keeps a copy. Throws TlsError BAD_CERTIFICATE, with the path
@@ -115,68 +102,4 @@ function readOptionalExtensions(fields: DerReader, version: 1 | 2 | 3): Certific
   if (!wrapped) return noExtensions
   if (version !== 3) refuse(wrapped.path, `in a v${version} certificate, wanted v3`)
   return readContents(wrapped, inner => readExtensions(inner.take(Tag.sequence, 'list')))
-}
-
-function readSignatureAlgorithm(value: DerValue): SignatureAlgorithm {
-  const { algorithm, parameters } = readAlgorithmIdentifier(value)
-  const hash = rsaSignatureHash[algorithm]
-  if (!hash) return { type: 'unsupported', algorithm }
-  if (parameters) readNull(parameters) // or left out: a verifier takes both (RFC 4055 §5)
-  return { type: 'rsa', hash }
-}
-
-/** SubjectPublicKeyInfo (RFC 5280 §4.1.2.7). */
-function readSubjectPublicKey(value: DerValue): SubjectPublicKey {
-  return readContents(value, fields => {
-    const identifier = fields.take(Tag.sequence, 'algorithm')
-    const { algorithm, parameters } = readAlgorithmIdentifier(identifier)
-    const bits = fields.take(Tag.bitString, 'subjectPublicKey')
-    if (algorithm !== Oid.rsaEncryption) {
-      readBitString(bits)
-      return { type: 'unsupported', algorithm }
-    }
-    if (!parameters) refuse(identifier.path, 'no parameters, wanted NULL') // RFC 3279 §2.3.1
-    readNull(parameters)
-    return readRsaPublicKey(readBitStringBytes(bits), bits.path)
-  })
-}
-
-/** AlgorithmIdentifier ::= SEQUENCE { algorithm, parameters OPTIONAL } (RFC 5280 §4.1.1.2). */
-export function readAlgorithmIdentifier(value: DerValue): {
-  algorithm: string
-  parameters: DerValue | undefined
-} {
-  return readContents(value, fields => ({
-    algorithm: readObjectIdentifier(fields.take(Tag.objectIdentifier, 'algorithm')),
-    parameters: fields.atEnd ? undefined : fields.next('parameters'),
-  }))
-}
-
-/** A peer chooses the key, and beyond these limits one use of it costs us much time. No CA goes near them. */
-const maxModulusBytes = 1024
-const maxExponent = 2n ** 32n
-
-/** RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER } (RFC 8017 §A.1.1). */
-function readRsaPublicKey(der: Uint8Array, path: string): RsaPublicKey {
-  const key = wholeValue(der, Tag.sequence, `${path}.RSAPublicKey`)
-  return readContents(key, fields => {
-    const modulus = readUnsigned(fields.take(Tag.integer, 'modulus'))
-    const publicExponent = readUnsigned(fields.take(Tag.integer, 'publicExponent'))
-    const modulusLength = byteLength(modulus)
-    if (modulus % 2n === 0n || publicExponent % 2n === 0n || publicExponent < 3n || modulus < 3n) {
-      refuse(key.path, 'not an RSA key: modulus and exponent must be odd and at least 3')
-    }
-    if (modulusLength > maxModulusBytes || publicExponent > maxExponent) {
-      refuse(
-        key.path,
-        `a modulus of ${modulusLength} bytes, an exponent of ${byteLength(publicExponent)}: too long`,
-      )
-    }
-    return { type: 'rsa', modulus, publicExponent, modulusLength }
-  })
-}
-
-/** Bytes that a positive number takes. */
-function byteLength(number: bigint): number {
-  return Math.ceil(number.toString(16).length / 2)
 }

@@ -1,9 +1,11 @@
-import type { PrivateKey, RsaPublicKey } from '../crypto/provider.ts'
+import { equalBytes } from '../bytes.ts'
+import type { PrivateKey, PublicKey } from '../crypto/provider.ts'
+import type { SignatureScheme } from '../crypto/signature-schemes.ts'
 import { ApiMisuse } from '../errors.ts'
 import type { Certificate } from './certificate.ts'
 import { certificatesFromPem } from './certificate-pem.ts'
 import { keyAlgorithmName } from './object-identifiers.ts'
-import { parsePrivateKey, type RsaKeyComponents } from './private-key.ts'
+import { type PrivateKeyComponents, parsePrivateKey } from './private-key.ts'
 
 /** A certificate and the private key that belongs to it: what a peer authenticates itself with. */
 export interface CertifiedKey {
@@ -11,25 +13,31 @@ export interface CertifiedKey {
   readonly certificateList: readonly Uint8Array[]
   readonly leaf: Certificate
   readonly key: PrivateKey
+  /** An OCSPResponse in DER, to be stapled where a client asks for it (RFC 6066 §8). */
+  readonly ocspResponse?: Uint8Array | undefined
+  /** SerializedSCTs, to be sent where a client asks for them (RFC 6962 §3.3). */
+  readonly signedCertificateTimestamps?: readonly Uint8Array[] | undefined
+  /** What this key signs with, the best first; by default what the connection's configuration says. */
+  readonly signingSchemes?: readonly SignatureScheme[] | undefined
 }
 
 /**
  * Puts a certificate chain (PEM, leaf first) and its private key (PEM) together. `makeKey` builds the key that
- * will do the work, for one `rsaPrivateKey` of providers/noble: this room knows no provider.
- * Throws ApiMisuse when one of them cannot be read, is not RSA, or when they do not belong together.
+ * will do the work, for one `privateKey` of providers/noble: this room knows no provider.
+ * Throws ApiMisuse when one of them cannot be read, is of a type we do not do, or when they do not belong together.
  */
 export function certifiedKey(
   certificatePem: string,
   keyPem: string,
-  makeKey: (components: RsaKeyComponents) => PrivateKey,
+  makeKey: (components: PrivateKeyComponents) => PrivateKey,
 ): CertifiedKey {
   const chain = certificatesFromPem(certificatePem, 'certificate')
   const key = makeKey(parsePrivateKey(keyPem))
   const leaf = chain[0]!
   const { subjectPublicKey } = leaf
-  if (subjectPublicKey.type !== 'rsa') {
-    const came = keyAlgorithmName(subjectPublicKey.algorithm)
-    throw new ApiMisuse(`certificate: the one for ${leaf.subject.text} has a key of type ${came}, wanted RSA`)
+  if (subjectPublicKey.type === 'unsupported') {
+    const came = `has a key of type ${keyAlgorithmName(subjectPublicKey.algorithm)}`
+    throw new ApiMisuse(`certificate: the one for ${leaf.subject.text} ${came}, wanted RSA, EC or Ed25519`)
   }
   if (!isSameKey(subjectPublicKey, key.publicKey)) {
     const owner = chain.findIndex(other => isSameKey(other.subjectPublicKey, key.publicKey))
@@ -41,6 +49,9 @@ export function certifiedKey(
   return { certificateList: chain.map(({ raw }) => raw), leaf, key }
 }
 
-function isSameKey(key: Certificate['subjectPublicKey'], other: RsaPublicKey): boolean {
-  return key.type === 'rsa' && key.modulus === other.modulus && key.publicExponent === other.publicExponent
+function isSameKey(key: Certificate['subjectPublicKey'], other: PublicKey): boolean {
+  if (key.type === 'ec') return other.type === 'ec' && equalBytes(key.point, other.point)
+  if (key.type === 'ed25519') return other.type === 'ed25519' && equalBytes(key.bytes, other.bytes)
+  if (key.type === 'unsupported' || key.type !== other.type) return false
+  return key.modulus === other.modulus && key.publicExponent === other.publicExponent
 }

@@ -1,169 +1,152 @@
+import { coordinateLength } from '../crypto/elliptic-curves.ts'
+import type { EcCurve } from '../crypto/provider.ts'
 import { ApiMisuse, TlsError } from '../errors.ts'
-import { readAlgorithmIdentifier } from './certificate.ts'
+import { Secret } from '../secret.ts'
+import {
+  type AlgorithmIdentifier,
+  readAlgorithmIdentifier,
+  readNamedCurve,
+  readPssHash,
+  refuseParameters,
+} from './algorithm-identifier.ts'
 import {
   constructedTag,
+  type DerValue,
   implicitTag,
+  readBitStringBytes,
   readContents,
   readNull,
   readSmallNumber,
-  readUnsigned,
   refuse,
   Tag,
   wholeValue,
 } from './der.ts'
 import { keyAlgorithmName, Oid } from './object-identifiers.ts'
 import { type PemBlock, parsePem } from './pem.ts'
+import { type RsaKeyComponents, readRsaPrivateKey } from './rsa-private-key.ts'
 
-/** An RSA private key in the form for the Chinese remainder theorem, with the RFC's names (RFC 8017 §A.1.2). */
-export interface RsaKeyComponents {
-  /** n */
-  readonly modulus: bigint
-  /** e */
-  readonly publicExponent: bigint
-  /** d */
-  readonly privateExponent: bigint
-  /** p */
-  readonly prime1: bigint
-  /** q */
-  readonly prime2: bigint
-  /** d mod (p - 1) */
-  readonly exponent1: bigint
-  /** d mod (q - 1) */
-  readonly exponent2: bigint
-  /** The inverse of q modulo p. */
-  readonly coefficient: bigint
+/** What a private key is made of; a provider makes one that works of it. Printing it shows nothing secret. */
+export type PrivateKeyComponents = RsaKeyComponents | EcKeyComponents | Ed25519KeyComponents
+
+/** A number from 1 to the order of the curve, less 1, big-endian, as long as a coordinate (RFC 5915 §3). */
+export interface EcKeyComponents {
+  readonly type: 'ec'
+  readonly curve: EcCurve
+  readonly privateKey: Secret
+}
+
+/** The 32 bytes that RFC 8032 §5.1.5 hashes. */
+export interface Ed25519KeyComponents {
+  readonly type: 'ed25519'
+  readonly privateKey: Secret
 }
 
 /**
- * The first private key in a PEM text: `RSA PRIVATE KEY` (PKCS #1, RFC 8017 §A.1.2) or `PRIVATE KEY` (PKCS #8,
- * RFC 5958 §2) with an RSA key. Throws ApiMisuse that says what came and what to do; printing the result
- * shows nothing secret.
+ * The first private key in a PEM text: `RSA PRIVATE KEY` (PKCS #1, RFC 8017 §A.1.2), `EC PRIVATE KEY` (SEC 1, RFC 5915 §4) or
+ * `PRIVATE KEY` (PKCS #8, RFC 5958 §2) with a key for RSA, RSASSA-PSS, ECDSA or Ed25519. Throws ApiMisuse that says what
+ * came and what to do.
  */
-export function parsePrivateKey(pem: string): RsaKeyComponents {
+export function parsePrivateKey(pem: string): PrivateKeyComponents {
   const blocks = parsePem(pem, 'private key')
   const block = blocks.find(({ label }) => label.endsWith('PRIVATE KEY'))
   if (!block) {
     const found = blocks.map(({ label }) => `"${label}"`).join(', ') || 'no PEM block'
-    throw new ApiMisuse(`private key: found ${found}, wanted a PEM block "PRIVATE KEY" or "RSA PRIVATE KEY"`)
+    throw new ApiMisuse(
+      `private key: found ${found}, wanted a PEM block "PRIVATE KEY", "RSA PRIVATE KEY" or "EC PRIVATE KEY"`,
+    )
   }
   if (
     block.label.startsWith('ENCRYPTED') ||
     block.headers.some(header => /^Proc-Type:.*ENCRYPTED/i.test(header))
   ) {
     const advice = 'decrypt it first: openssl pkey -in encrypted.pem -out key.pem'
-    throw new ApiMisuse(`private key: it is encrypted, wanted a plain RSA key; ${advice}`)
+    throw new ApiMisuse(`private key: it is encrypted, wanted a plain one; ${advice}`)
   }
   try {
-    return new ParsedRsaKey(readPrivateKey(block))
+    return readPrivateKey(block)
   } catch (error) {
     if (!(error instanceof TlsError)) throw error
     throw new ApiMisuse(`private key: the PEM block "${block.label}" is damaged (${error.message})`)
   }
 }
 
-function readPrivateKey({ label, bytes }: PemBlock): RsaKeyComponents {
-  if (label === 'RSA PRIVATE KEY') return readRsaPrivateKey(bytes)
+function readPrivateKey({ label, bytes }: PemBlock): PrivateKeyComponents {
+  if (label === 'RSA PRIVATE KEY') return readRsaPrivateKey(bytes, { type: 'rsa' })
+  if (label === 'EC PRIVATE KEY') return readEcPrivateKey(bytes)
   if (label === 'PRIVATE KEY') return readPrivateKeyInfo(bytes)
   return refuseAlgorithm(label.replace(/ ?PRIVATE KEY$/, ''))
 }
 
 function refuseAlgorithm(algorithm: string): never {
-  const advice = 'make an RSA key: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem'
+  const wanted = 'RSA, EC on P-256, P-384 or P-521, or Ed25519'
+  const advice = 'make one: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem'
   throw new ApiMisuse(
-    `private key: it is of type ${algorithm}, wanted RSA; ${advice}, and a certificate for it`,
+    `private key: it is of type ${algorithm}, wanted ${wanted}; ${advice}, and a certificate for it`,
   )
 }
 
 /** OneAsymmetricKey, alias PrivateKeyInfo: version, algorithm, key, attributes, public key (RFC 5958 §2). */
-function readPrivateKeyInfo(der: Uint8Array): RsaKeyComponents {
+function readPrivateKeyInfo(der: Uint8Array): PrivateKeyComponents {
   return readContents(wholeValue(der, Tag.sequence, 'PrivateKeyInfo'), fields => {
     readSmallNumber(fields.take(Tag.integer, 'version'), 1)
-    const { algorithm, parameters } = readAlgorithmIdentifier(
-      fields.take(Tag.sequence, 'privateKeyAlgorithm'),
-    )
-    if (algorithm !== Oid.rsaEncryption) refuseAlgorithm(keyAlgorithmName(algorithm))
-    if (parameters) readNull(parameters)
-    const components = readRsaPrivateKey(fields.take(Tag.octetString, 'privateKey').contents)
+    const algorithm = fields.take(Tag.sequence, 'privateKeyAlgorithm')
+    const key = fields.take(Tag.octetString, 'privateKey').contents
     fields.takeOptional(constructedTag(0), 'attributes')
     fields.takeOptional(implicitTag(1), 'publicKey')
-    return components
+    return readKeyOf(readAlgorithmIdentifier(algorithm), algorithm.path, key)
   })
 }
 
-/** RSAPrivateKey (RFC 8017 §A.1.2): nine INTEGERs, the first of which says that there are two primes. */
-function readRsaPrivateKey(der: Uint8Array): RsaKeyComponents {
-  const value = wholeValue(der, Tag.sequence, 'RSAPrivateKey')
-  return readContents(value, fields => {
-    readSmallNumber(fields.take(Tag.integer, 'version'), 0)
-    const number = (name: string) => readUnsigned(fields.take(Tag.integer, name))
-    // An object literal is evaluated in the order it is written, which is the order of the fields.
-    const components: RsaKeyComponents = {
-      modulus: number('modulus'),
-      publicExponent: number('publicExponent'),
-      privateExponent: number('privateExponent'),
-      prime1: number('prime1'),
-      prime2: number('prime2'),
-      exponent1: number('exponent1'),
-      exponent2: number('exponent2'),
-      coefficient: number('coefficient'),
+function readKeyOf(identifier: AlgorithmIdentifier, path: string, key: Uint8Array): PrivateKeyComponents {
+  const { algorithm, parameters } = identifier
+  switch (algorithm) {
+    case Oid.rsaEncryption:
+      if (parameters) readNull(parameters)
+      return readRsaPrivateKey(key, { type: 'rsa' })
+    case Oid.rsassaPss: {
+      const pssHash = parameters && readPssHash(parameters)
+      if (parameters && !pssHash) refuseAlgorithm('RSA-PSS with parameters that TLS does not use')
+      return readRsaPrivateKey(key, { type: 'rsa-pss', pssHash })
     }
-    if (!fitTogether(components)) refuse(value.path, 'its numbers do not belong to one key')
-    return components
+    case Oid.ecPublicKey:
+      return readEcPrivateKey(key, readCurve(parameters, path))
+    case Oid.ed25519: {
+      refuseParameters(identifier)
+      const privateKey = wholeValue(key, Tag.octetString, 'CurvePrivateKey') // RFC 8410 §7
+      return { type: 'ed25519', privateKey: secretOf(privateKey.contents, 32, privateKey.path) }
+    }
+    default:
+      return refuseAlgorithm(keyAlgorithmName(algorithm))
+  }
+}
+
+/**
+ * ECPrivateKey ::= SEQUENCE { version, privateKey OCTET STRING, parameters [0] OPTIONAL, publicKey [1] OPTIONAL } (RFC 5915 §3).
+ * The curve stands here, or before it in PKCS #8. The public key is computed from the private one, whatever stands here.
+ */
+function readEcPrivateKey(der: Uint8Array, outerCurve?: EcCurve): EcKeyComponents {
+  const value = wholeValue(der, Tag.sequence, 'ECPrivateKey')
+  return readContents(value, fields => {
+    if (readSmallNumber(fields.take(Tag.integer, 'version'), 1) !== 1) refuse(value.path, 'not of version 1')
+    const { contents, path } = fields.take(Tag.octetString, 'privateKey')
+    const wrapped = fields.takeOptional(constructedTag(0), 'parameters')
+    const publicKey = fields.takeOptional(constructedTag(1), 'publicKey')
+    if (publicKey) readContents(publicKey, inner => readBitStringBytes(inner.take(Tag.bitString, 'bits')))
+    const innerCurve =
+      wrapped && readContents(wrapped, inner => readCurve(inner.next('ECParameters'), value.path))
+    const curve = outerCurve ?? innerCurve
+    if (!curve) refuse(value.path, 'no curve')
+    if (innerCurve && innerCurve !== curve) refuse(value.path, 'on two curves')
+    return { type: 'ec', curve, privateKey: secretOf(contents, coordinateLength(curve), path) }
   })
 }
 
-/** Whether the parts are consistent, so that a damaged file is found at the start and not at a handshake. */
-function fitTogether(key: RsaKeyComponents): boolean {
-  const { modulus, publicExponent: e, prime1: p, prime2: q, privateExponent: d } = key
-  if (p < 3n || q < 3n || p * q !== modulus || e < 3n) return false
-  const invertsExponent = (e * d) % (p - 1n) === 1n && (e * d) % (q - 1n) === 1n
-  const hasExponents = key.exponent1 === d % (p - 1n) && key.exponent2 === d % (q - 1n)
-  return invertsExponent && hasExponents && (key.coefficient * q) % p === 1n
+function readCurve(parameters: DerValue | undefined, path: string): EcCurve {
+  const { oid, curve } = readNamedCurve(parameters, path)
+  return curve ?? refuseAlgorithm(keyAlgorithmName(oid))
 }
 
-/** The components behind private fields: util.inspect and JSON.stringify show the size of the key and no more. */
-class ParsedRsaKey implements RsaKeyComponents {
-  readonly #key: RsaKeyComponents
-
-  constructor(key: RsaKeyComponents) {
-    this.#key = key
-  }
-
-  get modulus() {
-    return this.#key.modulus
-  }
-  get publicExponent() {
-    return this.#key.publicExponent
-  }
-  get privateExponent() {
-    return this.#key.privateExponent
-  }
-  get prime1() {
-    return this.#key.prime1
-  }
-  get prime2() {
-    return this.#key.prime2
-  }
-  get exponent1() {
-    return this.#key.exponent1
-  }
-  get exponent2() {
-    return this.#key.exponent2
-  }
-  get coefficient() {
-    return this.#key.coefficient
-  }
-
-  toString(): string {
-    return `[RSA private key, ${this.modulus.toString(2).length} bits]`
-  }
-
-  toJSON(): string {
-    return this.toString()
-  }
-
-  /** What Node's util.inspect and console.log show. */
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return this.toString()
-  }
+function secretOf(bytes: Uint8Array, length: number, path: string): Secret {
+  if (bytes.length !== length) refuse(path, `${bytes.length} bytes, wanted ${length}`)
+  return new Secret(Uint8Array.from(bytes))
 }

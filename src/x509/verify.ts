@@ -1,19 +1,21 @@
 /**
- * Is this chain to be trusted for that server, now? A path is searched from the leaf upward, through the
+ * Is this chain to be trusted for that peer, now? A path is searched from the leaf upward, through the
  * certificates the peer sent, to one of the anchors we trust already (RFC 5280 §6, in part).
  *
  * What is checked: validity of every certificate, anchor included; basicConstraints with its path length and
  * keyUsage of every issuer; the signature of all but the anchor, none with SHA-1; RSA keys of 2048 bits or
- * more; keyUsage, extended key usage and name of the leaf. What is not: name constraints, policies,
- * revocation. Where a certificate makes one of the first two critical it is refused, since what we do not
- * process we may not ignore.
+ * more; extended key usage and name of the leaf. What is not: name constraints, policies, revocation. Where a
+ * certificate makes one of the first two critical it is refused, since what we do not process we may not
+ * ignore. The leaf's keyUsage depends on what the handshake does with the key: `allowsKeyUsage`.
  */
 import { equalBytes } from '../bytes.ts'
-import type { Rsa, RsaPublicKey } from '../crypto/provider.ts'
+import type { CryptoProvider, PublicKey } from '../crypto/provider.ts'
 import { type FaultCode, TlsError } from '../errors.ts'
 import type { Certificate } from './certificate.ts'
+import type { KeyUsage } from './certificate-extensions.ts'
 import { matchesHost } from './host-name.ts'
 import { keyAlgorithmName, Oid } from './object-identifiers.ts'
+import { schemeOf } from './signature-algorithm.ts'
 
 /** What `verifyChain` needs to know. */
 export interface ChainToVerify {
@@ -25,9 +27,10 @@ export interface ChainToVerify {
   readonly nowMs: number
   /** DNS name or IP address the leaf has to speak for; `undefined`: any. */
   readonly serverName?: string | undefined
-  readonly rsa: Rsa
-  /** The leaf is a TLS server's. */
-  readonly usage: 'serverAuth'
+  /** The provider's. */
+  readonly verify: CryptoProvider['verify']
+  /** Whose certificate the leaf is: a TLS server's, or a client's. */
+  readonly usage: 'serverAuth' | 'clientAuth'
 }
 
 /** Certificates between leaf and anchor. Real chains have one or two. */
@@ -37,17 +40,16 @@ const maxSignatures = 32
 const minModulusBits = 2048
 
 /**
- * The RSA key of the leaf, once the chain has been found good. Throws TlsError: CERTIFICATE_EXPIRED,
+ * The key of the leaf, once the chain has been found good. Throws TlsError: CERTIFICATE_EXPIRED,
  * UNKNOWN_CA, UNSUPPORTED_CERTIFICATE, CERTIFICATE_REFUSED, HOSTNAME_MISMATCH, CERTIFICATE_UNKNOWN (the chain
  * is too costly to check), BAD_CERTIFICATE (it is empty); the message names the certificate and the rule.
  */
-export function verifyChain(request: ChainToVerify): RsaPublicKey {
+export function verifyChain(request: ChainToVerify): PublicKey {
   const [leaf] = request.chain
   if (!leaf) {
     throw new TlsError('BAD_CERTIFICATE', 'certificate: the chain is empty, wanted at least the leaf')
   }
-  const key = requireUsable(leaf, request.nowMs)
-  requireServerLeaf(leaf)
+  const key = requireUsable(leaf, request)
   if (!request.anchors.some(anchor => equalBytes(anchor.raw, leaf.raw))) new PathSearch(request).run(leaf)
   const { serverName } = request
   if (serverName !== undefined && !matchesHost(leaf.extensions.subjectAltName, serverName)) {
@@ -87,7 +89,7 @@ class PathSearch {
   #isIssuer(candidate: Certificate, child: Certificate, below: readonly Certificate[]): boolean {
     if (!equalBytes(candidate.subject.raw, child.issuer.raw)) return false
     try {
-      const key = requireUsable(candidate, this.#request.nowMs)
+      const key = requireUsable(candidate, this.#request)
       requireAuthority(candidate, below)
       this.#requireSignature(child, key)
       return true
@@ -98,11 +100,11 @@ class PathSearch {
     }
   }
 
-  #requireSignature(child: Certificate, issuerKey: RsaPublicKey): void {
+  #requireSignature(child: Certificate, issuerKey: PublicKey): void {
     const { signatureAlgorithm: algorithm, tbsCertificate, signature } = child
-    if (algorithm.type !== 'rsa') {
+    if (algorithm.type === 'unsupported') {
       const came = algorithm.algorithm
-      fail('UNSUPPORTED_CERTIFICATE', child, `has a signature of algorithm ${came}, wanted RSA PKCS #1`)
+      fail('UNSUPPORTED_CERTIFICATE', child, `has a signature of algorithm ${came}, not done here`)
     }
     // Two documents with one SHA-1, which anybody can make since 2017, share one signature.
     if (algorithm.hash === 'sha1') {
@@ -111,14 +113,15 @@ class PathSearch {
     if (this.#signaturesLeft-- === 0) {
       fail('CERTIFICATE_UNKNOWN', child, `needs over ${maxSignatures} signature checks`)
     }
-    if (!this.#request.rsa.verifyPkcs1(issuerKey, algorithm.hash, tbsCertificate, signature)) {
+    const scheme = schemeOf(algorithm, issuerKey)
+    if (!scheme || !this.#request.verify(scheme, issuerKey, tbsCertificate, signature)) {
       fail('CERTIFICATE_REFUSED', child, `has a signature that "${child.issuer.text}" did not make`)
     }
   }
 }
 
-/** What every certificate on a path has to be: in its time, understood, and with a strong RSA key. */
-function requireUsable(certificate: Certificate, nowMs: number): RsaPublicKey {
+/** What every certificate on a path has to be: in its time, understood, for the purpose, and with a strong key. */
+function requireUsable(certificate: Certificate, { nowMs, usage }: ChainToVerify): PublicKey {
   const { notBeforeMs, notAfterMs, subjectPublicKey: key, extensions } = certificate
   if (nowMs < notBeforeMs) {
     fail('CERTIFICATE_EXPIRED', certificate, `is not valid before ${timeText(notBeforeMs)}`)
@@ -128,27 +131,27 @@ function requireUsable(certificate: Certificate, nowMs: number): RsaPublicKey {
   if (unknown) {
     fail('UNSUPPORTED_CERTIFICATE', certificate, `has the critical extension ${unknown}, not processed here`)
   }
-  if (key.type !== 'rsa') {
+  if (key.type === 'unsupported') {
     const came = keyAlgorithmName(key.algorithm)
-    fail('UNSUPPORTED_CERTIFICATE', certificate, `has a key of type ${came}, wanted RSA`)
+    fail('UNSUPPORTED_CERTIFICATE', certificate, `has a key of type ${came}, wanted RSA, EC or Ed25519`)
   }
-  const bits = key.modulus.toString(2).length
+  const bits = key.type === 'rsa' || key.type === 'rsa-pss' ? key.modulus.toString(2).length : minModulusBits
   if (bits < minModulusBits) {
     fail('CERTIFICATE_REFUSED', certificate, `has an RSA key of ${bits} bits, wanted ${minModulusBits}`)
   }
-  // RFC 5280 §4.2.1.12: a list without serverAuth is for something else. In an issuer we take it as a limit too.
-  if (extensions.extendedKeyUsage && !extensions.extendedKeyUsage.includes(Oid.serverAuth)) {
-    fail('CERTIFICATE_REFUSED', certificate, 'is for other purposes, its extended key usage lacks serverAuth')
+  // RFC 5280 §4.2.1.12: a list without our purpose is for something else. In an issuer we take it as a limit too.
+  if (extensions.extendedKeyUsage && !extensions.extendedKeyUsage.includes(Oid[usage])) {
+    fail('CERTIFICATE_REFUSED', certificate, `is for other purposes, its extended key usage lacks ${usage}`)
   }
   return key
 }
 
-/** RSA key exchange encrypts to the leaf's key (RFC 5246 §7.4.2). */
-function requireServerLeaf(leaf: Certificate): void {
-  const { keyUsage } = leaf.extensions
-  if (keyUsage && !keyUsage.includes('keyEncipherment')) {
-    fail('CERTIFICATE_REFUSED', leaf, 'is not for RSA key exchange, its key usage lacks keyEncipherment')
-  }
+/**
+ * Whether a certificate's key may be used so (RFC 5280 §4.2.1.3): to sign, or to be encrypted to. The cipher suite says
+ * which of them is needed (RFC 5246 §7.4.2).
+ */
+export function allowsKeyUsage({ extensions }: Certificate, usage: KeyUsage): boolean {
+  return extensions.keyUsage?.includes(usage) ?? true
 }
 
 /** What an issuer has to be (RFC 5280 §6.1.4, steps k to n), with the intermediates `below` it. */

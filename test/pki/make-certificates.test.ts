@@ -10,7 +10,7 @@ import {
   makeCertificateAuthority,
   makeServerCertificate,
 } from '../../src/pki/make-certificates.ts'
-import { nobleProvider, rsaPrivateKey } from '../../src/providers/noble/index.ts'
+import { nobleProvider, privateKey } from '../../src/providers/noble/index.ts'
 import { certificatesFromPem } from '../../src/x509/certificate-pem.ts'
 import { certifiedKey } from '../../src/x509/certified-key.ts'
 import { verifyChain } from '../../src/x509/verify.ts'
@@ -95,7 +95,7 @@ describe('certificates of ringtls init, to others', () => {
   })
 
   test('our own reader and path validation take them too', () => {
-    const { leaf, key } = certifiedKey(server.certificatePem, server.keyPem, rsaPrivateKey)
+    const { leaf, key } = certifiedKey(server.certificatePem, server.keyPem, privateKey)
     const anchors = certificatesFromPem(ca.certificatePem, 'trust anchors')
     const { rsa } = nobleProvider
     for (const serverName of ['localhost', 'a.cluster.example', '127.0.0.1', '2001:db8:0:0::1']) {

@@ -9,7 +9,7 @@ import { MemorySessionCache } from '../../src/driver/memory-session-cache.ts'
 import type { PeerAlert, TlsError } from '../../src/errors.ts'
 import type { ClientConfig, ServerConfig } from '../../src/handshake/config.ts'
 import type { Established } from '../../src/handshake/flow.ts'
-import { nobleProvider, rsaPrivateKey } from '../../src/providers/noble/index.ts'
+import { nobleProvider, privateKey } from '../../src/providers/noble/index.ts'
 import { certificatesFromPem } from '../../src/x509/certificate-pem.ts'
 import { type CertifiedKey, certifiedKey } from '../../src/x509/certified-key.ts'
 
@@ -44,7 +44,7 @@ let shared: CertifiedKey | undefined
 /** The fixture certificate for `localhost` and its key. */
 export function testCertifiedKey(): CertifiedKey {
   shared ??= certifiedKey(fixture('server.pem'), fixture('server.key'), components =>
-    rsaPrivateKey(components, seededRandom('blinding')),
+    privateKey(components, seededRandom('blinding')),
   )
   return shared
 }

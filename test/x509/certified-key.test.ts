@@ -2,7 +2,7 @@ import { constants, publicEncrypt, X509Certificate } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/bytes.ts'
 import { ApiMisuse } from '../../src/errors.ts'
-import { rsaPrivateKey } from '../../src/providers/noble/index.ts'
+import { privateKey } from '../../src/providers/noble/index.ts'
 import { certificatesFromPem } from '../../src/x509/certificate-pem.ts'
 import { certifiedKey } from '../../src/x509/certified-key.ts'
 import { fixture, fixtureDer } from './fixtures.ts'
@@ -11,7 +11,7 @@ describe('certifiedKey', () => {
   const chain = fixture('server') + fixture('intermediate')
 
   test('holds the chain as DER, leaf first, and a key that undoes what is encrypted to the leaf', () => {
-    const certified = certifiedKey(chain, fixture('server.key'), rsaPrivateKey)
+    const certified = certifiedKey(chain, fixture('server.key'), privateKey)
     const expected = [toHex(fixtureDer('server')), toHex(fixtureDer('intermediate'))]
     expect(certified.certificateList.map(toHex)).toEqual(expected)
     expect(toHex(certified.leaf.raw)).toBe(expected[0])
@@ -41,7 +41,7 @@ describe('certifiedKey', () => {
     ['an empty text', '', fixture('server.key'), /found no PEM block/],
     ['a certificate that is none', damaged(), fixture('server.key'), /certificate 1 of 1 is damaged/],
   ])('%s is ApiMisuse with one line that helps', (_, certificatePem, keyPem, message) => {
-    const make = () => certifiedKey(certificatePem, keyPem, rsaPrivateKey)
+    const make = () => certifiedKey(certificatePem, keyPem, privateKey)
     expect(make).toThrow(ApiMisuse)
     expect(make).toThrow(message)
     expect(make).toThrow(/^[^\n]+$/)

@@ -2,10 +2,13 @@ import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import type { CryptoProvider } from '../../crypto/provider.ts'
 import { aesCbc, aesGcm } from './aes.ts'
+import { chacha20Poly1305 } from './chacha20-poly1305.ts'
 import { startHash, startHmac } from './hash.ts'
-import { encryptPkcs1, verifyPkcs1 } from './rsa.ts'
+import { keyShare } from './key-share.ts'
+import { encryptPkcs1 } from './rsa.ts'
+import { verify } from './signature.ts'
 
-export { rsaPrivateKey } from './rsa.ts'
+export { privateKey } from './signature.ts'
 
 /**
  * Every primitive in TypeScript and JavaScript, from the noble libraries and BigInt: the default everywhere.
@@ -13,19 +16,72 @@ export { rsaPrivateKey } from './rsa.ts'
  */
 export const nobleProvider: CryptoProvider = {
   name: 'noble',
-  // Authenticated encryption first, then the stronger hash; AES-128 before AES-256, which costs 4 rounds more.
+  // Forward secrecy first, on curves before in finite fields; authenticated encryption, of which ChaCha20 is 3.6 times as
+  // fast as AES-128 here, and AES-256 takes 4 rounds more; then CBC, the stronger hash first.
   cipherSuites: [
+    'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256',
+    'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256',
+    'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
+    'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256',
+    'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
+    'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384',
+    'TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256',
+    'TLS_DHE_RSA_WITH_AES_128_GCM_SHA256',
+    'TLS_DHE_RSA_WITH_AES_256_GCM_SHA384',
     'TLS_RSA_WITH_AES_128_GCM_SHA256',
     'TLS_RSA_WITH_AES_256_GCM_SHA384',
+    'TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256',
+    'TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256',
+    'TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384',
+    'TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384',
+    'TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA',
+    'TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA',
+    'TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA',
+    'TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA',
+    'TLS_DHE_RSA_WITH_AES_128_CBC_SHA256',
+    'TLS_DHE_RSA_WITH_AES_256_CBC_SHA256',
+    'TLS_DHE_RSA_WITH_AES_128_CBC_SHA',
+    'TLS_DHE_RSA_WITH_AES_256_CBC_SHA',
     'TLS_RSA_WITH_AES_128_CBC_SHA256',
     'TLS_RSA_WITH_AES_256_CBC_SHA256',
     'TLS_RSA_WITH_AES_128_CBC_SHA',
     'TLS_RSA_WITH_AES_256_CBC_SHA',
   ],
+  groups: [
+    'x25519',
+    'secp256r1',
+    'secp384r1',
+    'secp521r1',
+    'ffdhe2048',
+    'ffdhe3072',
+    'ffdhe4096',
+    'ffdhe6144',
+    'ffdhe8192',
+  ],
+  signatureSchemes: [
+    'ecdsa_secp256r1_sha256',
+    'ed25519',
+    'rsa_pss_rsae_sha256',
+    'rsa_pkcs1_sha256',
+    'ecdsa_secp384r1_sha384',
+    'rsa_pss_rsae_sha384',
+    'rsa_pkcs1_sha384',
+    'ecdsa_secp521r1_sha512',
+    'rsa_pss_rsae_sha512',
+    'rsa_pkcs1_sha512',
+    'rsa_pss_pss_sha256',
+    'rsa_pss_pss_sha384',
+    'rsa_pss_pss_sha512',
+    'ecdsa_sha1',
+    'rsa_pkcs1_sha1',
+  ],
   hash: startHash,
   hmac: startHmac,
   aesGcm,
+  chacha20Poly1305,
   aesCbc,
   hkdfSha256: (secret, salt, info, length) => hkdf(sha256, secret, salt, info, length),
-  rsa: { encryptPkcs1, verifyPkcs1 },
+  encryptPkcs1,
+  keyShare,
+  verify,
 }

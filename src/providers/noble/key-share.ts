@@ -1,0 +1,90 @@
+/** Ephemeral Diffie-Hellman: the private half is in a Secret, used once and wiped. */
+import { x25519 } from '@noble/curves/ed25519.js'
+import { type FiniteFieldGroup, type FiniteFieldName, finiteField } from '../../crypto/finite-fields.ts'
+import { type NamedGroup, namedGroups } from '../../crypto/named-groups.ts'
+import type { EcCurve, KeyShare, RandomBytes } from '../../crypto/provider.ts'
+import { ApiMisuse } from '../../errors.ts'
+import { Secret } from '../../secret.ts'
+import { curves } from './curves.ts'
+import { agreeInField, drawExponent, publicNumber, requireSound } from './finite-field.ts'
+
+/** A fresh share in a group, named or given by its numbers. Throws TlsError WEAK_DH_GROUP or BAD_DH_GROUP for unfit numbers. */
+export function keyShare(group: NamedGroup | FiniteFieldGroup, random: RandomBytes): KeyShare {
+  if (typeof group !== 'string') return finiteFieldShare(group, random)
+  if (group === 'x25519') return x25519Share(random)
+  if (namedGroups[group].kind === 'ecdhe') return curveShare(group as EcCurve, random)
+  return finiteFieldShare(finiteField(group as FiniteFieldName), random)
+}
+
+/** X25519 (RFC 7748 §5). noble clamps the scalar, and throws for the points of small order, whose result is all zeros. */
+function x25519Share(random: RandomBytes): KeyShare {
+  const secretKey = Uint8Array.from(random(32))
+  return new SingleUseShare(secretKey, x25519.getPublicKey(secretKey), peer => {
+    if (peer.length !== 32) return undefined
+    try {
+      return x25519.getSharedSecret(secretKey, peer)
+    } catch {
+      return undefined
+    }
+  })
+}
+
+/** ECDH on a NIST curve (RFC 8422 §5.10): the premaster secret is the x coordinate, leading zeros and all. */
+function curveShare(name: EcCurve, random: RandomBytes): KeyShare {
+  const curve = curves[name]
+  const seed = Uint8Array.from(random(curve.lengths.seed!)) // 50 % longer than the order, so that no scalar is preferred.
+  const secretKey = curve.utils.randomSecretKey(seed)
+  seed.fill(0)
+  return new SingleUseShare(secretKey, curve.getPublicKey(secretKey, false), peer => {
+    // A point off the curve, on a weaker one of the attacker's choice, would give the scalar away bit by bit.
+    if (!curve.utils.isValidPublicKey(peer, false)) return undefined
+    const point = curve.getSharedSecret(secretKey, peer, true)
+    const x = point.slice(1)
+    point.fill(0)
+    return x
+  })
+}
+
+/** Diffie-Hellman in a finite field (RFC 5246 §8.1.2, RFC 7919 §5). */
+function finiteFieldShare(group: FiniteFieldGroup, random: RandomBytes): KeyShare {
+  requireSound(group)
+  const exponent = drawExponent(group, random)
+  return new SingleUseShare(exponent, publicNumber(group, exponent), peer =>
+    agreeInField(group, exponent, peer),
+  )
+}
+
+/** What the shares have in common: one use, after which the private half is gone. */
+class SingleUseShare implements KeyShare {
+  readonly publicKey: Uint8Array
+  readonly #secretKey: Secret
+  readonly #agree: (peerPublicKey: Uint8Array) => Uint8Array | undefined
+  #isUsed = false
+
+  /** Takes `secretKey` over, which `agree` works with. */
+  constructor(
+    secretKey: Uint8Array,
+    publicKey: Uint8Array,
+    agree: (peerPublicKey: Uint8Array) => Uint8Array | undefined,
+  ) {
+    this.#secretKey = new Secret(secretKey)
+    this.publicKey = publicKey
+    this.#agree = agree
+  }
+
+  agree(peerPublicKey: Uint8Array): Secret | undefined {
+    // Wiped, it would still compute: with a scalar of zeros, which everybody knows.
+    if (this.#isUsed) throw new ApiMisuse('a key share serves one exchange; this one was used or wiped')
+    try {
+      const secret = this.#agree(peerPublicKey)
+      return secret && new Secret(secret)
+    } finally {
+      this.wipe()
+    }
+  }
+
+  wipe(): void {
+    this.#isUsed = true
+    this.#secretKey.wipe()
+  }
+}
