@@ -1,5 +1,3 @@
-import type { HashAlgorithm } from './provider.ts'
-
 /** How a record is protected under a suite (RFC 5246 §6.2.3). */
 export type BulkCipher =
   /** No explicit nonce: 12 bytes of IV, to which the sequence number is added (RFC 7905 §2). */
@@ -10,7 +8,7 @@ export type BulkCipher =
   | {
       readonly mode: 'cbc'
       readonly keyLength: 16 | 32
-      readonly mac: HashAlgorithm
+      readonly mac: 'sha1' | 'sha256' | 'sha384'
       readonly macLength: number
     }
 

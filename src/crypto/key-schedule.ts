@@ -10,6 +10,7 @@
  * Mind the randoms: the master secret has the client's first, the key block the server's.
  */
 import { concatBytes } from '../bytes.ts'
+import { ApiMisuse } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { BulkCipher, CipherSuite } from './cipher-suites.ts'
 import { prf } from './prf.ts'
@@ -38,10 +39,10 @@ export interface Randoms {
 
 /** What one side writes its records with (RFC 5246 §6.3); the other side reads with the same. */
 export interface WriteKeys {
-  /** The HMAC key; empty for GCM, which needs none. */
+  /** The HMAC key; empty for an AEAD, which needs none. */
   readonly macKey: Uint8Array
   readonly key: Uint8Array
-  /** GCM: the 4-byte salt of the nonce (RFC 5288 §3). CBC: empty, each record carries its own IV (RFC 5246 §6.2.3.2). */
+  /** GCM: the 4-byte salt of the nonce (RFC 5288 §3). ChaCha20: 12 bytes (RFC 7905 §2). CBC: empty, each record carries its own IV (RFC 5246 §6.2.3.2). */
   readonly iv: Uint8Array
 }
 
@@ -133,11 +134,38 @@ export function deriveVerifyData(
   return prf({ provider, hash: suite.prfHash, secret, label, seed: handshakeHash }, verifyDataLength)
 }
 
+/** What an application derives from a connection (RFC 5705 §4). */
+export interface Exported {
+  /** ASCII, registered or starting with `EXPERIMENTAL` (RFC 5705 §4). */
+  readonly label: string
+  readonly randoms: Randoms
+  /** Up to 65,535 bytes; none is not the same as an empty one. */
+  readonly context: Uint8Array | undefined
+  /** In bytes. */
+  readonly length: number
+}
+
+/** `PRF(master_secret, label, client_random + server_random [+ context_value_length + context_value])` (RFC 5705 §4). Throws ApiMisuse for a context that is too long. */
+export function exportKeyingMaterial(
+  provider: CryptoProvider,
+  suite: CipherSuite,
+  masterSecret: Secret,
+  { label, randoms: { clientRandom, serverRandom }, context, length }: Exported,
+): Uint8Array {
+  const contextLength = context?.length ?? 0
+  if (contextLength > 0xffff)
+    throw new ApiMisuse(`a context of ${contextLength} bytes, wanted at most ${0xffff}`)
+  const lengthAndContext = context ? [Uint8Array.of(contextLength >> 8, contextLength & 0xff), context] : []
+  const seed = concatBytes(clientRandom, serverRandom, ...lengthAndContext)
+  return prf({ provider, hash: suite.prfHash, secret: masterSecret.reveal(), label, seed }, length)
+}
+
 /** `mac_key_length`, `enc_key_length` and `fixed_iv_length` of a suite (RFC 5246 §6.1, §6.3), in bytes. */
 function keyLengths(cipher: BulkCipher): { macKeyLength: number; keyLength: number; fixedIvLength: number } {
   const { keyLength } = cipher
   switch (cipher.mode) {
     case 'gcm':
+    case 'chacha20-poly1305':
       return { macKeyLength: 0, keyLength, fixedIvLength: cipher.fixedIvLength }
     case 'cbc':
       return { macKeyLength: cipher.macLength, keyLength, fixedIvLength: 0 } // An HMAC key is as long as its digest.

@@ -22,7 +22,8 @@ export function selectByServerName(
       suites: usableSuites(certified, ask).map(({ suite }) => suite),
     }))
     const best = ask.cipherSuites.find(suite => choices.some(({ suites }) => suites.includes(suite)))
-    return best && choices.find(({ suites }) => suites.includes(best))?.certified
+    // Where none can serve, the handshake says what is wrong with the first.
+    return (choices.find(({ suites }) => best && suites.includes(best)) ?? choices[0])?.certified
   }
 }
 

@@ -14,8 +14,17 @@ import type { Protection, ProtectionOptions } from './protection.ts'
 import { additionalData, type SequenceNumber } from './sequence-number.ts'
 
 const blockBytes = 16
-/** SHA-1 and SHA-256 compress 64 bytes at a time; our CBC suites have no other MAC. */
-const compressionBytes = 64
+/** What a MAC's hash compresses at a time, and its padding at the end: a byte 0x80 and the length (FIPS 180-4 §5.1). */
+interface Compression {
+  readonly blockBytes: number
+  readonly endBytes: number
+}
+const shortBlocks: Compression = { blockBytes: 64, endBytes: 1 + 8 }
+const compressionOf: Readonly<Record<CbcCipher['mac'], Compression>> = {
+  sha1: shortBlocks,
+  sha256: shortBlocks,
+  sha384: { blockBytes: 128, endBytes: 1 + 16 },
+}
 
 type CbcCipher = Extract<BulkCipher, { mode: 'cbc' }>
 
@@ -41,7 +50,16 @@ export function cbcProtection(
   const decrypt = (fragment: Uint8Array) =>
     cbc.decrypt(fragment.subarray(0, blockBytes), fragment.subarray(blockBytes))
   const compress = () => provider.hash(cipher.mac)
-  const parts: CbcParts = { mac, encrypt, decrypt, compress, macLength: cipher.macLength, sequence }
+  const compression = compressionOf[cipher.mac]
+  const parts: CbcParts = {
+    mac,
+    encrypt,
+    decrypt,
+    compress,
+    compression,
+    macLength: cipher.macLength,
+    sequence,
+  }
   return options.encryptThenMac ? encryptThenMac(parts) : macThenEncrypt(parts)
 }
 
@@ -54,12 +72,14 @@ interface CbcParts {
   readonly decrypt: (fragment: Uint8Array) => Uint8Array
   /** A fresh hash of the MAC's kind, for work that only evens out the count. */
   readonly compress: () => Hash
+  readonly compression: Compression
   readonly macLength: number
   readonly sequence: SequenceNumber
 }
 
 /** RFC 5246 §6.2.3.2: encrypt(content + MAC + padding). */
-function macThenEncrypt({ mac, encrypt, decrypt, compress, macLength, sequence }: CbcParts): Protection {
+function macThenEncrypt(parts: CbcParts): Protection {
+  const { mac, encrypt, decrypt, macLength, sequence } = parts
   return {
     protect(contentType, fragment) {
       return encrypt(withPadding(concatBytes(fragment, mac(sequence.next(), contentType, fragment))))
@@ -74,7 +94,7 @@ function macThenEncrypt({ mac, encrypt, decrypt, compress, macLength, sequence }
       const contentLength = plaintext.length - 1 - paddingLength - macLength
       const content = plaintext.subarray(0, contentLength)
       const expected = mac(number, contentType, content)
-      evenOutCompressions(compress, contentLength, plaintext.length - 1 - macLength)
+      evenOutCompressions(parts, contentLength, plaintext.length - 1 - macLength)
       const isAuthentic = equalBytes(expected, plaintext.subarray(contentLength, contentLength + macLength))
       // Both checks were made in full; `&` looks at both results where `&&` would stop at the first.
       refuseUnless((Number(isGood) & Number(isAuthentic)) === 1, fragment)
@@ -132,19 +152,19 @@ function checkPadding(plaintext: Uint8Array, macLength: number): { paddingLength
 
 /** Runs as many compressions as the longest content would have taken over the actual one (Lucky 13). */
 function evenOutCompressions(
-  compress: () => Hash,
+  { compress, compression }: CbcParts,
   contentLength: number,
   longestContentLength: number,
 ): void {
-  const missing = compressions(longestContentLength) - compressions(contentLength)
+  const missing = compressions(longestContentLength, compression) - compressions(contentLength, compression)
   compress()
-    .update(new Uint8Array(missing * compressionBytes))
+    .update(new Uint8Array(missing * compression.blockBytes))
     .digest()
 }
 
-/** Compressions of the inner hash over 13 bytes of header, the content, the 0x80 byte and the 8-byte length. */
-function compressions(contentLength: number): number {
-  return Math.ceil((13 + contentLength + 9) / compressionBytes)
+/** Compressions of the inner hash over 13 bytes of header, the content and what the hash puts at the end. */
+function compressions(contentLength: number, { blockBytes, endBytes }: Compression): number {
+  return Math.ceil((13 + contentLength + endBytes) / blockBytes)
 }
 
 function isWholeBlocks(length: number, atLeast: number): boolean {

@@ -1,8 +1,8 @@
 import type { CipherSuite } from '../crypto/cipher-suites.ts'
 import type { WriteKeys } from '../crypto/key-schedule.ts'
 import type { CryptoProvider, RandomBytes } from '../crypto/provider.ts'
+import { aeadProtection } from './aead-protection.ts'
 import { cbcProtection } from './cbc-protection.ts'
-import { gcmProtection } from './gcm-protection.ts'
 import { SequenceNumber } from './sequence-number.ts'
 
 /**
@@ -10,6 +10,8 @@ import { SequenceNumber } from './sequence-number.ts'
  * number starts at 0 and counts every record.
  */
 export interface Protection {
+  /** How many records may be written under this key, where that is fewer than there are sequence numbers (RFC 9325 §4.4). */
+  readonly maxRecords?: number | undefined
   /** TLSPlaintext.fragment to TLSCiphertext.fragment (RFC 5246 §6.2.3). `contentType` is its number. */
   protect(contentType: number, fragment: Uint8Array): Uint8Array
   /** The way back. Throws bad_record_mac for whatever does not verify, record_overflow when too long inside. */
@@ -34,7 +36,8 @@ export function createProtection(options: ProtectionOptions): Protection {
   const { cipher } = options.suite
   switch (cipher.mode) {
     case 'gcm':
-      return gcmProtection(options, sequence)
+    case 'chacha20-poly1305':
+      return aeadProtection(options, cipher, sequence)
     case 'cbc':
       return cbcProtection(options, cipher, sequence)
   }

@@ -23,6 +23,10 @@ export class RecordLayer {
   readonly #maxEmptyFragments: number
   #readState: Protection | undefined
   #writeState: Protection | undefined
+  /** Where a shorter one than 2^14 was agreed. */
+  #readLimit: number | undefined
+  #writeLimit = maxPlaintextBytes
+  #recordsWritten = 0
   #versionIsFixed = false
   #emptyFragments = 0
 
@@ -51,6 +55,17 @@ export class RecordLayer {
 
   changeWriteState(state: Protection): void {
     this.#writeState = state
+    this.#recordsWritten = 0
+  }
+
+  /** The longest plaintext that is accepted from now on, in bytes (RFC 6066 §4, RFC 8449 §4). */
+  limitRead(bytes: number): void {
+    this.#readLimit = bytes
+  }
+
+  /** The longest plaintext that is sent from now on, in bytes: what is longer is cut up. */
+  limitWrite(bytes: number): void {
+    this.#writeLimit = Math.min(bytes, maxPlaintextBytes)
   }
 
   /** The next record, `undefined` when not all of it has come. Throws TlsError; a header is judged before its body. */
@@ -62,16 +77,14 @@ export class RecordLayer {
     const type = this.#readType()
     this.#checkVersion(this.#incoming.uintAt(1, 2))
     const length = this.#incoming.uintAt(3, 2)
-    const limit = this.#readState ? maxCiphertextBytes : maxPlaintextBytes
-    if (length > limit) {
-      throw new TlsError(
-        'RECORD_OVERFLOW',
-        `a record announces ${length} bytes, at most ${limit} are allowed`,
-      )
-    }
+    const limit = this.#readState ? maxCiphertextBytes : (this.#readLimit ?? maxPlaintextBytes)
+    if (length > limit) throw overflow(length, limit)
     if (this.#incoming.length < headerBytes + length) return undefined
     const record = this.#incoming.take(headerBytes + length).subarray(headerBytes)
     const fragment = this.#readState ? this.#readState.unprotect(ContentType[type], record) : record
+    // That nothing is longer than 2^14 is for the protection to see, which knows why it is.
+    if (this.#readLimit !== undefined && fragment.length > this.#readLimit)
+      throw overflow(fragment.length, this.#readLimit)
     this.#checkEmpty(type, fragment)
     return { type, fragment }
   }
@@ -81,9 +94,9 @@ export class RecordLayer {
     const records: Uint8Array[] = []
     let offset = 0
     do {
-      const fragment = bytes.subarray(offset, offset + maxPlaintextBytes)
+      const fragment = bytes.subarray(offset, offset + this.#writeLimit)
       records.push(this.#protectFragment(type, fragment))
-      offset += maxPlaintextBytes
+      offset += this.#writeLimit
     } while (offset < bytes.length)
     return records
   }
@@ -96,6 +109,7 @@ export class RecordLayer {
   }
 
   #protectFragment(type: ContentType, fragment: Uint8Array): Uint8Array {
+    this.#countRecord()
     const body = this.#writeState ? this.#writeState.protect(ContentType[type], fragment) : fragment
     const record = new Uint8Array(headerBytes + body.length)
     record[0] = ContentType[type]
@@ -107,6 +121,14 @@ export class RecordLayer {
     return record
   }
 
+  /** A key that has protected all it may protects no more: there is no renegotiation here to change it. */
+  #countRecord(): void {
+    const { maxRecords = Number.POSITIVE_INFINITY } = this.#writeState ?? {}
+    if (this.#recordsWritten >= maxRecords)
+      throw new TlsError('SEQUENCE_NUMBER_EXHAUSTED', `all ${maxRecords} records of this key were written`)
+    this.#recordsWritten++
+  }
+
   /** Judged on the first byte, so that a peer that speaks another protocol is told at once. */
   #readType(): ContentType {
     const number = this.#incoming.at(0)
@@ -114,7 +136,7 @@ export class RecordLayer {
     if (!type)
       throw new TlsError(
         'UNKNOWN_RECORD_TYPE',
-        `a record of type ${number}, wanted 20 to 23: not a TLS record`,
+        `a record of type ${number}, wanted 20 to 23: ${whatStartsWith(number)}`,
       )
     return type
   }
@@ -141,4 +163,15 @@ export class RecordLayer {
       )
     }
   }
+}
+
+function overflow(length: number, limit: number): TlsError {
+  return new TlsError('RECORD_OVERFLOW', `a record has ${length} bytes, at most ${limit} are allowed`)
+}
+
+/** Who speaks something else to a TLS port wants to know what he did wrong. */
+function whatStartsWith(byte: number): string {
+  if (byte >= 0x41 && byte <= 0x5a) return 'text, perhaps a plain HTTP request; use https'
+  if (byte >= 0x80) return 'not a TLS record, perhaps a ClientHello of SSLv2 (RFC 6176 forbids it)'
+  return 'not a TLS record'
 }
