@@ -10,7 +10,7 @@ import { filled, hex } from '../support/by-hand.ts'
 import { FakeCache, hexOf, serverWith } from '../support/fake-cache.ts'
 import { testCertifiedKey } from '../support/pair.ts'
 import { Puppet } from '../support/puppet.ts'
-import { scenes, sessionOf } from '../support/scenes.ts'
+import { allScenes, scenes, sessionOf } from '../support/scenes.ts'
 
 const zeros = filled(48, 0)
 
@@ -27,7 +27,7 @@ function spellings(bytes: Uint8Array): string[] {
   ]
 }
 
-describe.each(scenes)('$name', scene => {
+describe.each(allScenes)('$name', scene => {
   it('nothing that is printed holds the master secret or a key', () => {
     const puppet = scene.play().advance()
     const { subject } = puppet

@@ -31,8 +31,8 @@ export function testCertifiedKey(): CertifiedKey {
   return shared
 }
 
-/** The fixtures' authorities: that of the RSA server, and that of every other key. */
-export const testAnchors = ['ca.pem', 'handshake/ca.pem'].flatMap(name =>
+/** The fixtures' authorities: of the RSA server, of the other servers, of clients, and of those with a flaw. */
+export const testAnchors = ['ca.pem', 'ec-ca.pem', 'client-ca.pem', 'handshake/ca.pem'].flatMap(name =>
   certificatesFromPem(fixture(name), 'ca'),
 )
 
@@ -94,6 +94,8 @@ export interface PairOptions {
   readonly anchors?: readonly Certificate[]
 }
 
+const anchorsOf = ({ anchors = testAnchors }: PairOptions) => anchors
+
 export function serverSide(options: PairOptions = {}): Side {
   const {
     provider = nobleProvider,
@@ -112,6 +114,12 @@ export function serverSide(options: PairOptions = {}): Side {
   return new Side(new Connection(config), {
     selectCertificate: selectByServerName([testCertifiedKey(), identity('ec')]),
     sessionCache: cache,
+    verifyCertificate: certificateVerifier({
+      provider,
+      anchors: anchorsOf(options),
+      now,
+      rejectUnauthorized: true,
+    }),
     ...options.serverAnswers,
   })
 }
@@ -129,7 +137,7 @@ export function clientSide(options: PairOptions = {}): Side {
   return new Side(new Connection(config), {
     verifyCertificate: certificateVerifier({
       provider,
-      anchors: options.anchors ?? testAnchors,
+      anchors: anchorsOf(options),
       now,
       rejectUnauthorized: true,
     }),
