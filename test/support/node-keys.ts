@@ -1,6 +1,7 @@
 /** Keys of node:crypto in our shape, by its JWK export and not by our parsers. */
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { concatBytes } from '../../src/bytes.ts'
+import { bytesOf } from '../../src/crypto/finite-fields.ts'
 import type { EcCurve, HashAlgorithm, PublicKey } from '../../src/crypto/provider.ts'
 import { Secret } from '../../src/secret.ts'
 import type { EcKeyComponents, Ed25519KeyComponents } from '../../src/x509/private-key.ts'
@@ -25,6 +26,21 @@ export function publicKeyOf(key: KeyObject): PublicKey {
   }
   const modulusLength = bytes(jwk.n).length
   return { ...rsaKind(key), modulus: big(jwk.n), publicExponent: big(jwk.e), modulusLength }
+}
+
+/** One of our public keys as node:crypto has it; one for PSS alone as one for RSA. */
+export function nodePublicKey(key: PublicKey): KeyObject {
+  const text = (part: Uint8Array) => Buffer.from(part).toString('base64url')
+  if (key.type === 'ed25519')
+    return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: text(key.bytes) }, format: 'jwk' })
+  if (key.type === 'ec') {
+    const crv = Object.keys(curves).find(name => curves[name] === key.curve)
+    const half = (key.point.length + 1) / 2
+    const [x, y] = [text(key.point.subarray(1, half)), text(key.point.subarray(half))]
+    return createPublicKey({ key: { kty: 'EC', crv, x, y }, format: 'jwk' })
+  }
+  const [n, e] = [text(bytesOf(key.modulus)), text(bytesOf(key.publicExponent))]
+  return createPublicKey({ key: { kty: 'RSA', n, e }, format: 'jwk' })
 }
 
 /** The numbers of an RSA key: RFC 7518 §6.3 names them otherwise. */
