@@ -137,6 +137,11 @@ export class Connection {
     return exportKeyingMaterial(provider, cipherSuite(suite), session.masterSecret, wanted)
   }
 
+  /** The longest plaintext we send in a record from now on, in bytes; what was agreed with the peer stays a bound (RFC 6066 §4, RFC 8449 §4). */
+  limitWrite(bytes: number): void {
+    this.#records.limitWrite(bytes)
+  }
+
   /** Begins: a client says hello, a server waits for one. Once, before any other input. */
   start(): Step {
     if (this.#isStarted) throw new ApiMisuse('start() was called before')

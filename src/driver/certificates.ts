@@ -36,6 +36,8 @@ function namedFirst(certifiedKeys: readonly CertifiedKey[], serverName: string |
 /** Under which terms a server makes sessions. */
 export interface PolicyTerms {
   readonly clientAuth: 'none' | 'request' | 'require'
+  /** Whether a client's certificate that does not verify is refused: true by default. */
+  readonly rejectUnauthorized?: boolean
   /** The authorities of client certificates: distinguished names in DER, in any order. */
   readonly authorities: readonly Uint8Array[]
   readonly sessionIdContext: string
@@ -50,7 +52,9 @@ export function policyHashOf(provider: CryptoProvider, terms: PolicyTerms): Uint
   const digest = (bytes: Uint8Array) => provider.hash('sha256').update(bytes).digest()
   const context = digest(asciiBytes(encodeURIComponent(terms.sessionIdContext)))
   const authorities = [...new Set(terms.authorities.map(name => toHex(digest(name))))].sort()
-  const words = asciiBytes(`ringtls policy 2\0${terms.clientAuth}\0${authorities.join(' ')}\0`)
+  const { clientAuth, rejectUnauthorized = true } = terms
+  const mode = rejectUnauthorized ? clientAuth : `${clientAuth}, unverified too`
+  const words = asciiBytes(`ringtls policy 2\0${mode}\0${authorities.join(' ')}\0`)
   return digest(concatBytes(words, context)).slice(0, 16)
 }
 

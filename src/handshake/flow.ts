@@ -67,6 +67,8 @@ export interface Established {
   /** What the server signed ServerKeyExchange with, and the client CertificateVerify; none when resumed. */
   readonly serverSignatureScheme: SignatureScheme | undefined
   readonly clientSignatureScheme: SignatureScheme | undefined
+  /** The leaf that we showed, in DER; none when resumed, or without one. */
+  readonly localCertificate: Uint8Array | undefined
   /** The peer's chain in DER as it came. Resumed: the leaf that the session has. Empty where the peer showed none. */
   readonly peerCertificates: readonly Uint8Array[]
   /** Whether the peer's certificate was verified, now or when the session was made. */

@@ -64,6 +64,7 @@ function* full(
     return establishedOf(agreed, {
       ...{ session, peerFinished, resumption: reason, serverName: offer.serverName },
       ...{ group: signed?.group, serverSignatureScheme: signed?.scheme, clientSignatureScheme },
+      localCertificate: certified.leaf.raw,
       peerCertificates: client?.certificateList ?? [],
       verified: client?.verified ?? false,
     })
