@@ -17,11 +17,11 @@ export interface CommonConfig {
   /** For (EC)DHE, in order of preference; the provider's own order by default. */
   readonly groups?: readonly NamedGroup[]
   /**
-   * Signatures we take from the peer, in order of preference; the provider's without SHA-1 by default (RFC 9155 §2). They do not
-   * govern the certificates of a chain.
+   * Signatures we take from the peer, in order of preference; the provider's without SHA-1 and SHA-224 by default (RFC 9155 §2).
+   * They do not govern the certificates of a chain.
    */
   readonly signatureSchemes?: readonly SignatureScheme[]
-  /** Signatures we make, in order of preference; `signatureSchemes` by default. SHA-1 must be named. */
+  /** Signatures we make, in order of preference; `signatureSchemes` by default. SHA-1 and SHA-224 must be named. */
   readonly signingSchemes?: readonly SignatureScheme[]
   /** Protocols for ALPN in order of preference, one byte a character (RFC 7301 §3.1). A server without any does not answer the extension. */
   readonly alpnProtocols?: readonly string[]
