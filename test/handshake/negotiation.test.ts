@@ -65,6 +65,14 @@ describe('a server and client_version', () => {
   test('TLS_FALLBACK_SCSV with 3.3 is ignored (RFC 7507 §3)', () => {
     expect(serverAfter({ suites: [0x5600, 0x009c] }).alert).toBeUndefined()
   })
+
+  // RFC 7507 §3 asks for inappropriate_fallback, or protocol_version where the lower version is not spoken.
+  test.each([0x0300, 0x0301, 0x0302])(
+    'TLS_FALLBACK_SCSV with %i is protocol_version all the same',
+    version => {
+      expect(serverAfter({ version, suites: [0x5600, 0x009c] }).alert).toEqual(protocolVersion)
+    },
+  )
 })
 
 describe('a server and the cipher suites', () => {
