@@ -101,7 +101,8 @@ export interface Limits {
 }
 
 export const defaultLimits: Limits = {
-  maxHandshakeMessageBytes: 2 ** 17,
+  // The longest ClientHello there can be has 131,396 bytes: 2^16 - 2 of suites and 2^16 - 1 of extensions are most of it.
+  maxHandshakeMessageBytes: 2 ** 17 + 2 ** 10,
   maxHandshakeBytes: 2 ** 18,
   maxHandshakeMessages: 32,
   maxTolerated: 4,

@@ -75,6 +75,21 @@ describe('a server and client_version', () => {
   )
 })
 
+test('the longest ClientHello that RFC 5246 §7.4.1.2 allows is read', () => {
+  const suites = [...Array<number>(2 ** 15 - 2).fill(0x0a0a), 0x009c]
+  const compression = [...Array<number>(254).fill(1), 0]
+  const extensions = [[0xfafa, filled(0xffff - 4, 0)] as const]
+  const puppet = clientPuppet(false, { hello: { suites, compression, sessionId: filled(32, 7), extensions } })
+  const body = puppet.rightBody('client_hello')
+  expect(body).toHaveLength(131_396)
+  const message = puppet.note('client_hello', body)
+  for (let offset = 0; offset < message.length; offset += 2 ** 14) {
+    puppet.deliver(plainRecord(22, message.subarray(offset, offset + 2 ** 14)))
+  }
+  expect(puppet.alert).toBeUndefined()
+  expect(serverHelloOf(puppet).cipherSuite).toBe('TLS_RSA_WITH_AES_128_GCM_SHA256')
+})
+
 describe('a server and the cipher suites', () => {
   test('unknown, GREASE, TLS 1.3 and signalling values are passed over (RFC 8701 §3)', () => {
     const puppet = serverAfter({ suites: [0x1301, 0x0a0a, 0x00ff, 0xfafa, 0xc02f, 0x0035, 0x5600] })
