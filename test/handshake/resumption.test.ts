@@ -385,6 +385,14 @@ describe('what is forgotten', () => {
     expect(cache.forgotten).toEqual([])
   })
 
+  test('nothing for a fault after our own close_notify: no fatal alert is sent then', () => {
+    const { cache, puppet } = offer({ puppet: {} })
+    puppet.advance().subject.driver.close()
+    puppet.send('alert', hex('0000'))
+    expect(puppet.subject.error).toMatchObject({ code: 'UNKNOWN_ALERT_LEVEL' })
+    expect(cache.forgotten).toEqual([])
+  })
+
   // RFC 5246 §7.2.1: a missing close_notify alone does not forbid to resume.
   test('nothing when the transport ends, or the connection closes, or is aborted', () => {
     for (const end of [
