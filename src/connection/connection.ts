@@ -410,8 +410,9 @@ export class Connection {
     const hasClosed = this.#state === 'closing'
     this.#state = 'failed'
     try {
-      // Our close_notify said that nothing more would come (RFC 5246 §7.2.1).
-      if (!hasClosed) this.#sendAlert('fatal', error.alert)
+      // Our close_notify said that nothing more would come (RFC 5246 §7.2.1); and without a fatal alert the session lives on.
+      if (hasClosed) this.#boundSessionId = undefined
+      else this.#sendAlert('fatal', error.alert)
     } catch {
       // The write state is exhausted or gone; the end is the same without the alert.
     }

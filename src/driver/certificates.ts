@@ -29,8 +29,20 @@ export function selectByServerName(
 
 function namedFirst(certifiedKeys: readonly CertifiedKey[], serverName: string | undefined) {
   if (serverName === undefined) return certifiedKeys
-  const named = certifiedKeys.filter(({ leaf }) => matchesHost(leaf.extensions.subjectAltName, serverName))
+  const named = certifiedKeys.filter(certified => names(certified, serverName))
   return named.length > 0 ? named : certifiedKeys
+}
+
+function names({ leaf }: CertifiedKey, serverName: string): boolean {
+  return matchesHost(leaf.extensions.subjectAltName, serverName)
+}
+
+/** Whether one of the certificates names the host: otherwise its name makes no difference (RFC 6066 §3). */
+export function hasCertificateFor(
+  certifiedKeys: readonly CertifiedKey[],
+  serverName: string | undefined,
+): boolean {
+  return serverName !== undefined && certifiedKeys.some(certified => names(certified, serverName))
 }
 
 /** Under which terms a server makes sessions. */

@@ -124,7 +124,7 @@ export class Flow<C extends ClientConfig | ServerConfig = ClientConfig | ServerC
 
   /** What the peer may sign with. */
   get signatureSchemes(): readonly SignatureScheme[] {
-    return this.config.signatureSchemes ?? withoutSha1(this.config.provider.signatureSchemes)
+    return this.config.signatureSchemes ?? withoutShortHashes(this.config.provider.signatureSchemes)
   }
 
   /** What we sign with. */
@@ -192,9 +192,12 @@ export class Flow<C extends ClientConfig | ServerConfig = ClientConfig | ServerC
   }
 }
 
-/** SHA-1 signs nothing any more unless a configuration names it (RFC 9155 §2). */
-function withoutSha1(schemes: readonly SignatureScheme[]): SignatureScheme[] {
-  return schemes.filter(name => signatureScheme(name).hash !== 'sha1')
+/** SHA-1 signs nothing any more unless a configuration names it (RFC 9155 §2); nor does SHA-224, for which there is no use but an old peer. */
+function withoutShortHashes(schemes: readonly SignatureScheme[]): SignatureScheme[] {
+  return schemes.filter(name => {
+    const { hash } = signatureScheme(name)
+    return hash !== 'sha1' && hash !== 'sha224'
+  })
 }
 
 /** Runs `body` and wipes the key block afterwards, however it ends; of a handshake that failed the master secret too. */

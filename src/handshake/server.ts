@@ -110,6 +110,7 @@ function selectionOf(hs: ServerFlow, offer: ClientOffer, policy: Policy, { suite
     ...{ suite, certified, ticketPromised },
     sessionId: hasId ? hs.config.drawSessionId(hs.config.random) : emptyBytes,
     resumed: false,
+    namesServer: offer.serverName !== undefined && (policy.usesServerName ?? true),
     maxFragmentLengthCode: offer.maxFragmentLengthCode,
   }
 }
