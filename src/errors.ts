@@ -69,7 +69,6 @@ export const faults = {
   EXCESSIVE_MESSAGE_SIZE: ['misbehaved', 'decode_error'],
   // Negotiation (RFC 5246 §7.4.1).
   UNSUPPORTED_PROTOCOL: ['incompatible', 'protocol_version'],
-  INAPPROPRIATE_FALLBACK: ['misbehaved', 'inappropriate_fallback'],
   NO_SHARED_CIPHER: ['incompatible', 'handshake_failure'],
   NO_SHARED_GROUP: ['incompatible', 'handshake_failure'],
   NO_SHARED_FINITE_FIELD: ['incompatible', 'insufficient_security'],

@@ -137,6 +137,11 @@ export class Connection {
     return exportKeyingMaterial(provider, cipherSuite(suite), session.masterSecret, wanted)
   }
 
+  /** The longest plaintext we send in a record from now on, in bytes; what was agreed with the peer stays a bound (RFC 6066 §4, RFC 8449 §4). */
+  limitWrite(bytes: number): void {
+    this.#records.limitWrite(bytes)
+  }
+
   /** Begins: a client says hello, a server waits for one. Once, before any other input. */
   start(): Step {
     if (this.#isStarted) throw new ApiMisuse('start() was called before')
@@ -405,8 +410,9 @@ export class Connection {
     const hasClosed = this.#state === 'closing'
     this.#state = 'failed'
     try {
-      // Our close_notify said that nothing more would come (RFC 5246 §7.2.1).
-      if (!hasClosed) this.#sendAlert('fatal', error.alert)
+      // Our close_notify said that nothing more would come (RFC 5246 §7.2.1); and without a fatal alert the session lives on.
+      if (hasClosed) this.#boundSessionId = undefined
+      else this.#sendAlert('fatal', error.alert)
     } catch {
       // The write state is exhausted or gone; the end is the same without the alert.
     }

@@ -15,7 +15,7 @@ export interface CryptoProvider {
   readonly cipherSuites: readonly CipherSuiteName[]
   /** The groups it can do, in its own order of preference. */
   readonly groups: readonly NamedGroup[]
-  /** The signatures it can verify, in its own order of preference; SHA-1 is last. */
+  /** The signatures it can verify, in its own order of preference; SHA-224 and SHA-1 are last. */
   readonly signatureSchemes: readonly SignatureScheme[]
   hash(algorithm: HashAlgorithm): Hash
   /** A keyed HMAC; `clone()` reuses the keyed state, which saves two compressions each time. */
@@ -42,7 +42,7 @@ export interface CryptoProvider {
   verify(scheme: SignatureScheme, key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean
 }
 
-export type HashAlgorithm = 'sha1' | 'sha256' | 'sha384' | 'sha512'
+export type HashAlgorithm = 'sha1' | 'sha224' | 'sha256' | 'sha384' | 'sha512'
 
 /** A running hash or HMAC. */
 export interface Hash {

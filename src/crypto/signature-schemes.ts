@@ -24,6 +24,8 @@ const pss = (number: number, keyType: 'rsa' | 'rsa-pss', hash: HashAlgorithm) =>
 export const signatureSchemes = {
   rsa_pkcs1_sha1: pkcs1(0x0201, 'sha1'),
   ecdsa_sha1: ecdsa(0x0203, 'sha1'),
+  rsa_pkcs1_sha224: pkcs1(0x0301, 'sha224'),
+  ecdsa_sha224: ecdsa(0x0303, 'sha224'),
   rsa_pkcs1_sha256: pkcs1(0x0401, 'sha256'),
   ecdsa_secp256r1_sha256: ecdsa(0x0403, 'sha256'),
   rsa_pkcs1_sha384: pkcs1(0x0501, 'sha384'),
@@ -52,6 +54,7 @@ export const signatureSchemeNames = Object.keys(signatureSchemes) as readonly Si
 /** Bytes of each digest (FIPS 180-4 §1). */
 export const hashLength: Readonly<Record<HashAlgorithm, number>> = {
   sha1: 20,
+  sha224: 28,
   sha256: 32,
   sha384: 48,
   sha512: 64,

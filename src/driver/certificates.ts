@@ -29,13 +29,27 @@ export function selectByServerName(
 
 function namedFirst(certifiedKeys: readonly CertifiedKey[], serverName: string | undefined) {
   if (serverName === undefined) return certifiedKeys
-  const named = certifiedKeys.filter(({ leaf }) => matchesHost(leaf.extensions.subjectAltName, serverName))
+  const named = certifiedKeys.filter(certified => names(certified, serverName))
   return named.length > 0 ? named : certifiedKeys
+}
+
+function names({ leaf }: CertifiedKey, serverName: string): boolean {
+  return matchesHost(leaf.extensions.subjectAltName, serverName)
+}
+
+/** Whether one of the certificates names the host: otherwise its name makes no difference (RFC 6066 §3). */
+export function hasCertificateFor(
+  certifiedKeys: readonly CertifiedKey[],
+  serverName: string | undefined,
+): boolean {
+  return serverName !== undefined && certifiedKeys.some(certified => names(certified, serverName))
 }
 
 /** Under which terms a server makes sessions. */
 export interface PolicyTerms {
   readonly clientAuth: 'none' | 'request' | 'require'
+  /** Whether a client's certificate that does not verify is refused: true by default. */
+  readonly rejectUnauthorized?: boolean
   /** The authorities of client certificates: distinguished names in DER, in any order. */
   readonly authorities: readonly Uint8Array[]
   readonly sessionIdContext: string
@@ -50,7 +64,9 @@ export function policyHashOf(provider: CryptoProvider, terms: PolicyTerms): Uint
   const digest = (bytes: Uint8Array) => provider.hash('sha256').update(bytes).digest()
   const context = digest(asciiBytes(encodeURIComponent(terms.sessionIdContext)))
   const authorities = [...new Set(terms.authorities.map(name => toHex(digest(name))))].sort()
-  const words = asciiBytes(`ringtls policy 2\0${terms.clientAuth}\0${authorities.join(' ')}\0`)
+  const { clientAuth, rejectUnauthorized = true } = terms
+  const mode = rejectUnauthorized ? clientAuth : `${clientAuth}, unverified too`
+  const words = asciiBytes(`ringtls policy 2\0${mode}\0${authorities.join(' ')}\0`)
   return digest(concatBytes(words, context)).slice(0, 16)
 }
 

@@ -84,6 +84,7 @@ export type Ended = Pick<
   readonly group?: NamedGroup | undefined
   readonly serverSignatureScheme?: SignatureScheme | undefined
   readonly clientSignatureScheme?: SignatureScheme | undefined
+  readonly localCertificate?: Uint8Array | undefined
   readonly ocspResponse?: Uint8Array | undefined
 }
 
@@ -98,6 +99,7 @@ export function establishedOf(agreed: Agreed, ended: Ended): Established {
     group: undefined,
     serverSignatureScheme: undefined,
     clientSignatureScheme: undefined,
+    localCertificate: undefined,
     ocspResponse: undefined,
     ...ended,
   }

@@ -81,6 +81,8 @@ export function* receiveCertificateVerify(
 /** Client: what it will prove to have. */
 export interface ClientProof {
   readonly scheme: SignatureScheme
+  /** The leaf, in DER. */
+  readonly certificate: Uint8Array
   readonly prove: () => Handshake<void>
 }
 
@@ -106,6 +108,7 @@ export function* sendClientCertificate(
   if (!scheme) return undefined
   return {
     scheme,
+    certificate: certified.leaf.raw,
     *prove() {
       const handshakeMessages = yield* sign(certified.key, scheme, hs.transcript.messages())
       hs.send('certificate_verify', { handshakeMessages })

@@ -75,13 +75,16 @@ function has(extensions: Extensions, type: ClientHelloExtension['extensionType']
   return extensions?.some(({ extensionType }) => extensionType === type) ?? false
 }
 
-/** RFC 5246 §E.1; a client that says it comes down from a better version was tampered with (RFC 7507 §3). */
-function verifyVersion({ clientVersion, cipherSuites }: ClientHello): void {
-  if (clientVersion >= tls12) return
-  const problem = `ClientHello.clientVersion is ${versionText(clientVersion)}, TLS 1.2 is 0x0303`
-  if (cipherSuites.includes('TLS_FALLBACK_SCSV'))
-    throw new TlsError('INAPPROPRIATE_FALLBACK', `${problem}, and TLS_FALLBACK_SCSV says it is a second try`)
-  throw new TlsError('UNSUPPORTED_PROTOCOL', problem)
+/**
+ * RFC 5246 §E.1. TLS_FALLBACK_SCSV changes nothing: where the version that a client came down to is not spoken at all, protocol_version
+ * stands in for inappropriate_fallback (RFC 7507 §3), and there is no lower version here to come down to.
+ */
+function verifyVersion({ clientVersion }: ClientHello): void {
+  if (clientVersion < tls12)
+    throw new TlsError(
+      'UNSUPPORTED_PROTOCOL',
+      `ClientHello.clientVersion is ${versionText(clientVersion)}, TLS 1.2 is 0x0303`,
+    )
 }
 
 function knowsRenegotiationInfo({ extensions, cipherSuites }: ClientHello): boolean {

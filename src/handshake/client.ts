@@ -76,6 +76,7 @@ function* full(hs: ClientFlow, agreed: Agreed, offered: ClientSession | undefine
       group: typeof share?.group === 'string' ? share.group : undefined,
       serverSignatureScheme: share?.scheme,
       clientSignatureScheme: proof?.scheme,
+      localCertificate: proof?.certificate,
       ocspResponse: status?.response,
       peerCertificates: certificateList,
       verified: peer.verified,

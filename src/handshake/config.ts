@@ -17,11 +17,11 @@ export interface CommonConfig {
   /** For (EC)DHE, in order of preference; the provider's own order by default. */
   readonly groups?: readonly NamedGroup[]
   /**
-   * Signatures we take from the peer, in order of preference; the provider's without SHA-1 by default (RFC 9155 §2). They do not
-   * govern the certificates of a chain.
+   * Signatures we take from the peer, in order of preference; the provider's without SHA-1 and SHA-224 by default (RFC 9155 §2).
+   * They do not govern the certificates of a chain.
    */
   readonly signatureSchemes?: readonly SignatureScheme[]
-  /** Signatures we make, in order of preference; `signatureSchemes` by default. SHA-1 must be named. */
+  /** Signatures we make, in order of preference; `signatureSchemes` by default. SHA-1 and SHA-224 must be named. */
   readonly signingSchemes?: readonly SignatureScheme[]
   /** Protocols for ALPN in order of preference, one byte a character (RFC 7301 §3.1). A server without any does not answer the extension. */
   readonly alpnProtocols?: readonly string[]
@@ -101,7 +101,8 @@ export interface Limits {
 }
 
 export const defaultLimits: Limits = {
-  maxHandshakeMessageBytes: 2 ** 17,
+  // The longest ClientHello there can be has 131,396 bytes: 2^16 - 2 of suites and 2^16 - 1 of extensions are most of it.
+  maxHandshakeMessageBytes: 2 ** 17 + 2 ** 10,
   maxHandshakeBytes: 2 ** 18,
   maxHandshakeMessages: 32,
   maxTolerated: 4,

@@ -42,6 +42,8 @@ export interface Policy {
   /** 16 bytes over virtual host, client authentication and its authorities. */
   readonly policyHash: Uint8Array
   readonly resumable: boolean
+  /** Whether the name made a difference: then ServerHello says so (RFC 6066 §3). It did, by default. */
+  readonly usesServerName?: boolean
 }
 
 interface Questions {

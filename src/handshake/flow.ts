@@ -67,6 +67,8 @@ export interface Established {
   /** What the server signed ServerKeyExchange with, and the client CertificateVerify; none when resumed. */
   readonly serverSignatureScheme: SignatureScheme | undefined
   readonly clientSignatureScheme: SignatureScheme | undefined
+  /** The leaf that we showed, in DER; none when resumed, or without one. */
+  readonly localCertificate: Uint8Array | undefined
   /** The peer's chain in DER as it came. Resumed: the leaf that the session has. Empty where the peer showed none. */
   readonly peerCertificates: readonly Uint8Array[]
   /** Whether the peer's certificate was verified, now or when the session was made. */
@@ -122,7 +124,7 @@ export class Flow<C extends ClientConfig | ServerConfig = ClientConfig | ServerC
 
   /** What the peer may sign with. */
   get signatureSchemes(): readonly SignatureScheme[] {
-    return this.config.signatureSchemes ?? withoutSha1(this.config.provider.signatureSchemes)
+    return this.config.signatureSchemes ?? withoutShortHashes(this.config.provider.signatureSchemes)
   }
 
   /** What we sign with. */
@@ -190,9 +192,12 @@ export class Flow<C extends ClientConfig | ServerConfig = ClientConfig | ServerC
   }
 }
 
-/** SHA-1 signs nothing any more unless a configuration names it (RFC 9155 §2). */
-function withoutSha1(schemes: readonly SignatureScheme[]): SignatureScheme[] {
-  return schemes.filter(name => signatureScheme(name).hash !== 'sha1')
+/** SHA-1 signs nothing any more unless a configuration names it (RFC 9155 §2); nor does SHA-224, for which there is no use but an old peer. */
+function withoutShortHashes(schemes: readonly SignatureScheme[]): SignatureScheme[] {
+  return schemes.filter(name => {
+    const { hash } = signatureScheme(name)
+    return hash !== 'sha1' && hash !== 'sha224'
+  })
 }
 
 /** Runs `body` and wipes the key block afterwards, however it ends; of a handshake that failed the master secret too. */

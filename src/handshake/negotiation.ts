@@ -145,6 +145,8 @@ export interface Selected {
   readonly resumed: boolean
   readonly maxFragmentLengthCode: number
   readonly ticketPromised: boolean
+  /** Whether the client's server name was used. */
+  readonly namesServer?: boolean
   /** Of a full handshake: what may be shown along with it. */
   readonly certified?: CertifiedKey
 }
@@ -191,12 +193,16 @@ function agree(hs: ServerFlow, offer: ClientOffer, selected: Selected): Agreed {
   }
 }
 
-function serverExtensions(offer: ClientOffer, { resumed }: Selected, agreed: Agreed): ServerHelloExtension[] {
+function serverExtensions(
+  offer: ClientOffer,
+  { resumed, namesServer = false }: Selected,
+  agreed: Agreed,
+): ServerHelloExtension[] {
   const { alpnProtocol, maxFragmentLengthCode, recordSizeLimits, signedCertificateTimestamps } = agreed
   const isOnCurves = cipherSuite(agreed.suite).keyExchange === 'ecdhe'
   const answers: (ServerHelloExtension | false | undefined)[] = [
     // An abbreviated ServerHello has no server_name: the session's name stands (RFC 6066 §3).
-    offer.serverName !== undefined && !resumed && { extensionType: 'server_name', extensionData: {} },
+    namesServer && !resumed && { extensionType: 'server_name', extensionData: {} },
     agreed.secureRenegotiation && {
       extensionType: 'renegotiation_info',
       extensionData: { renegotiatedConnection: emptyBytes },

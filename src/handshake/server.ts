@@ -64,6 +64,7 @@ function* full(
     return establishedOf(agreed, {
       ...{ session, peerFinished, resumption: reason, serverName: offer.serverName },
       ...{ group: signed?.group, serverSignatureScheme: signed?.scheme, clientSignatureScheme },
+      localCertificate: certified.leaf.raw,
       peerCertificates: client?.certificateList ?? [],
       verified: client?.verified ?? false,
     })
@@ -109,6 +110,7 @@ function selectionOf(hs: ServerFlow, offer: ClientOffer, policy: Policy, { suite
     ...{ suite, certified, ticketPromised },
     sessionId: hasId ? hs.config.drawSessionId(hs.config.random) : emptyBytes,
     resumed: false,
+    namesServer: offer.serverName !== undefined && (policy.usesServerName ?? true),
     maxFragmentLengthCode: offer.maxFragmentLengthCode,
   }
 }

@@ -1,7 +1,7 @@
 import { Server as NetServer, type Socket } from 'node:net'
 import { emptyBytes } from '../bytes.ts'
 import type { RandomBytes } from '../crypto/provider.ts'
-import { policyHashOf, selectByServerName } from '../driver/certificates.ts'
+import { hasCertificateFor, policyHashOf, selectByServerName } from '../driver/certificates.ts'
 import type { Answers } from '../driver/driver.ts'
 import { MemorySessionCache } from '../driver/memory-session-cache.ts'
 import type { SessionCache } from '../driver/session-cache.ts'
@@ -83,7 +83,11 @@ export class Server extends NetServer {
     const cache = sessionCache === false ? undefined : (sessionCache ?? new MemorySessionCache({ now }))
     const policyHash = policyHashOf(provider, { clientAuth: 'none', authorities: [], sessionIdContext })
     return {
-      selectPolicy: () => ({ policyHash, resumable: cache !== undefined }),
+      selectPolicy: ({ serverName }) => ({
+        policyHash,
+        resumable: cache !== undefined,
+        usesServerName: hasCertificateFor(certifiedKeys, serverName),
+      }),
       selectCertificate: selectByServerName(certifiedKeys),
       sessionCache: cache,
     }

@@ -63,9 +63,9 @@ export class RecordLayer {
     this.#readLimit = bytes
   }
 
-  /** The longest plaintext that is sent from now on, in bytes: what is longer is cut up. */
+  /** The longest plaintext that is sent from now on, in bytes: what is longer is cut up. It only ever gets shorter. */
   limitWrite(bytes: number): void {
-    this.#writeLimit = Math.min(bytes, maxPlaintextBytes)
+    this.#writeLimit = Math.min(bytes, this.#writeLimit)
   }
 
   /** The next record, `undefined` when not all of it has come. Throws TlsError; a header is judged before its body. */

@@ -44,6 +44,12 @@ describe('--app http', () => {
     expect(chunks).toBe(1)
   })
 
+  it('every reply has the same length, so that records can be counted', async () => {
+    for (const request of ['GET / HTTP/1.0\n\n', 'POST / HTTP/1.1\r\n\r\n', 'hello\r\n\r\n']) {
+      expect((await ask(request)).text).toHaveLength(1000)
+    }
+  })
+
   it('HEAD is the same without the body; other methods are 405', async () => {
     expect((await ask('HEAD / HTTP/1.1\r\n\r\n')).text).toMatch(
       /^HTTP\/1\.1 200 OK\r\n.*content-length: \d{2,}\r\n.*\r\n\r\n$/s,

@@ -65,6 +65,29 @@ describe('a server and client_version', () => {
   test('TLS_FALLBACK_SCSV with 3.3 is ignored (RFC 7507 §3)', () => {
     expect(serverAfter({ suites: [0x5600, 0x009c] }).alert).toBeUndefined()
   })
+
+  // RFC 7507 §3 asks for inappropriate_fallback, or protocol_version where the lower version is not spoken.
+  test.each([0x0300, 0x0301, 0x0302])(
+    'TLS_FALLBACK_SCSV with %i is protocol_version all the same',
+    version => {
+      expect(serverAfter({ version, suites: [0x5600, 0x009c] }).alert).toEqual(protocolVersion)
+    },
+  )
+})
+
+test('the longest ClientHello that RFC 5246 §7.4.1.2 allows is read', () => {
+  const suites = [...Array<number>(2 ** 15 - 2).fill(0x0a0a), 0x009c]
+  const compression = [...Array<number>(254).fill(1), 0]
+  const extensions = [[0xfafa, filled(0xffff - 4, 0)] as const]
+  const puppet = clientPuppet(false, { hello: { suites, compression, sessionId: filled(32, 7), extensions } })
+  const body = puppet.rightBody('client_hello')
+  expect(body).toHaveLength(131_396)
+  const message = puppet.note('client_hello', body)
+  for (let offset = 0; offset < message.length; offset += 2 ** 14) {
+    puppet.deliver(plainRecord(22, message.subarray(offset, offset + 2 ** 14)))
+  }
+  expect(puppet.alert).toBeUndefined()
+  expect(serverHelloOf(puppet).cipherSuite).toBe('TLS_RSA_WITH_AES_128_GCM_SHA256')
 })
 
 describe('a server and the cipher suites', () => {

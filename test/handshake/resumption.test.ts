@@ -249,6 +249,17 @@ describe('the extended master secret of session and hello', () => {
 })
 
 describe('policies', () => {
+  test.each([
+    ['is answered where', true, ['server_name']],
+    ['is not answered unless', false, undefined],
+  ])('server_name %s the name made a difference (RFC 6066 §3)', (_, usesServerName, expected) => {
+    const policy = { policyHash: filled(16, 0), resumable: false, usesServerName }
+    const puppet = { hello: { extensions: [extensions.serverName('localhost')] } }
+    const offered = offer({ answers: { selectPolicy: () => policy }, puppet }).puppet.advance(1)
+    const hello = decodeHandshakeBody('server_hello', offered.heardMessage('server_hello')!)
+    expect(hello.extensions?.map(each => each.extensionType)).toEqual(expected)
+  })
+
   test('one that does not resume gives an empty ID, asks nobody and keeps nothing', () => {
     const answers = { selectPolicy: () => ({ policyHash: filled(16, 0), resumable: false }) }
     const { cache, puppet } = offer({ answers, puppet: declined })
@@ -382,6 +393,14 @@ describe('what is forgotten', () => {
   test('nothing for a full handshake that fails before its Finished', () => {
     const { cache, puppet } = offer({ puppet: {} })
     puppet.advance(2).send('alert', fatalAlert)
+    expect(cache.forgotten).toEqual([])
+  })
+
+  test('nothing for a fault after our own close_notify: no fatal alert is sent then', () => {
+    const { cache, puppet } = offer({ puppet: {} })
+    puppet.advance().subject.driver.close()
+    puppet.send('alert', hex('0000'))
+    expect(puppet.subject.error).toMatchObject({ code: 'UNKNOWN_ALERT_LEVEL' })
     expect(cache.forgotten).toEqual([])
   })
 

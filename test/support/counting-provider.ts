@@ -1,4 +1,4 @@
-import type { CryptoProvider, Hash, HashAlgorithm } from '../../src/crypto/provider.ts'
+import type { Aead, CryptoProvider, Hash, HashAlgorithm } from '../../src/crypto/provider.ts'
 
 /** What a provider was asked for, in order: `sha256 digest 3` for three compressions. */
 export interface Counting {
@@ -36,23 +36,23 @@ export function countingProvider(base: CryptoProvider): Counting {
     return running
   }
 
+  const countedAead = (name: string, aead: Aead): Aead => ({
+    seal(nonce, additionalData, plaintext) {
+      trace.push(`${name} seal ${plaintext.length}`)
+      return aead.seal(nonce, additionalData, plaintext)
+    },
+    open(nonce, additionalData, sealed) {
+      trace.push(`${name} open ${sealed.length}`)
+      return aead.open(nonce, additionalData, sealed)
+    },
+  })
+
   const provider: CryptoProvider = {
     ...base,
     hash: algorithm => counted(base.hash(algorithm), algorithm, 'hash'),
     hmac: (algorithm, key) => counted(base.hmac(algorithm, key), algorithm, 'hmac'),
-    aesGcm(key) {
-      const aead = base.aesGcm(key)
-      return {
-        seal(nonce, additionalData, plaintext) {
-          trace.push(`gcm seal ${plaintext.length}`)
-          return aead.seal(nonce, additionalData, plaintext)
-        },
-        open(nonce, additionalData, sealed) {
-          trace.push(`gcm open ${sealed.length}`)
-          return aead.open(nonce, additionalData, sealed)
-        },
-      }
-    },
+    aesGcm: key => countedAead('gcm', base.aesGcm(key)),
+    chacha20Poly1305: key => countedAead('chacha20', base.chacha20Poly1305(key)),
     aesCbc(key) {
       const cbc = base.aesCbc(key)
       return {

@@ -1,28 +1,48 @@
 import {
   type CipherGCMTypes,
+  constants,
   createCipheriv,
   createDecipheriv,
   createHash,
   hkdfSync,
   type Hash as NodeHash,
+  publicEncrypt,
+  verify,
 } from 'node:crypto'
 import { cipherSuiteNames } from '../../src/crypto/cipher-suites.ts'
+import { namedGroupNames } from '../../src/crypto/named-groups.ts'
 import type { Aead, Cbc, CryptoProvider, Hash, HashAlgorithm } from '../../src/crypto/provider.ts'
+import { canSign, signatureScheme, signatureSchemeNames } from '../../src/crypto/signature-schemes.ts'
+import { nodeKeyShare } from './node-key-share.ts'
+import { nodePublicKey } from './node-keys.ts'
 
 /** A second provider, over node:crypto, so that no test rests on one implementation of the primitives. */
 export const nodeCryptoProvider: CryptoProvider = {
   name: 'node:crypto (test)',
   cipherSuites: cipherSuiteNames,
+  groups: namedGroupNames,
+  signatureSchemes: signatureSchemeNames,
   hash: algorithm => runningHash(createHash(algorithm)),
   hmac: keyedHmac,
-  aesGcm,
+  aesGcm: key => aead(key.length === 16 ? 'aes-128-gcm' : 'aes-256-gcm', key),
+  chacha20Poly1305: key => aead('chacha20-poly1305', key),
   aesCbc,
   hkdfSha256: (secret, salt, info, length) => new Uint8Array(hkdfSync('sha256', secret, salt, info, length)),
-  rsa: { encryptPkcs1: notHere, verifyPkcs1: notHere },
-}
-
-function notHere(): never {
-  throw new Error('not in this test provider')
+  encryptPkcs1(key, message) {
+    const padding = constants.RSA_PKCS1_PADDING
+    return Uint8Array.from(publicEncrypt({ key: nodePublicKey(key), padding }, message))
+  },
+  keyShare: nodeKeyShare,
+  verify(scheme, key, message, signature) {
+    const { algorithm, hash } = signatureScheme(scheme)
+    if (!canSign(key, scheme)) return false
+    const pss = {
+      padding: constants.RSA_PKCS1_PSS_PADDING,
+      saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+    }
+    const options = algorithm === 'pss' ? pss : {}
+    return verify(hash, message, { key: nodePublicKey(key), ...options }, signature)
+  },
 }
 
 function runningHash(state: NodeHash): Hash {
@@ -59,17 +79,19 @@ function runningHmac(inner: NodeHash, outer: NodeHash): Hash {
   return running
 }
 
-function aesGcm(key: Uint8Array): Aead {
-  const algorithm: CipherGCMTypes = key.length === 16 ? 'aes-128-gcm' : 'aes-256-gcm'
+function aead(algorithm: CipherGCMTypes | 'chacha20-poly1305', key: Uint8Array): Aead {
+  const options = { authTagLength: 16 }
   return {
     seal(nonce, additionalData, plaintext) {
-      const cipher = createCipheriv(algorithm, key, nonce).setAAD(additionalData)
+      const cipher = createCipheriv(algorithm as 'chacha20-poly1305', key, nonce, options)
+      cipher.setAAD(additionalData, { plaintextLength: plaintext.length })
       return Uint8Array.from(Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]))
     },
     open(nonce, additionalData, sealed) {
       if (sealed.length < 16) return undefined
-      const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength: 16 })
-      decipher.setAAD(additionalData).setAuthTag(sealed.subarray(sealed.length - 16))
+      const decipher = createDecipheriv(algorithm as 'chacha20-poly1305', key, nonce, options)
+      decipher.setAAD(additionalData, { plaintextLength: sealed.length - 16 })
+      decipher.setAuthTag(sealed.subarray(sealed.length - 16))
       const plaintext = decipher.update(sealed.subarray(0, sealed.length - 16))
       try {
         decipher.final()

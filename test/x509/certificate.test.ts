@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/bytes.ts'
 import { TlsError } from '../../src/errors.ts'
 import { parseCertificate } from '../../src/x509/certificate.ts'
+import { endPointHash } from '../../src/x509/signature-algorithm.ts'
+import { publicKeyOf } from '../support/node-keys.ts'
 import { needs } from '../support/peers.ts'
 import { certificateFixture, fixture, fixtureDer } from './fixtures.ts'
 
@@ -18,6 +20,12 @@ const names = [
   'constrained',
   'limited',
   'weak',
+  'by-ed25519',
+  'ec384-authority',
+  'ec521-authority',
+  'ed25519-authority',
+  'pss-authority',
+  'pss384-authority',
 ]
 
 describe('parseCertificate', () => {
@@ -34,18 +42,7 @@ describe('parseCertificate', () => {
     })
 
     test('in its key', () => {
-      const jwk = theirs.publicKey.export({ format: 'jwk' })
-      if (jwk.kty === 'RSA') {
-        const modulus = Buffer.from(jwk.n ?? '', 'base64url')
-        expect(ours.subjectPublicKey).toEqual({
-          type: 'rsa',
-          modulus: BigInt(`0x${modulus.toString('hex')}`),
-          publicExponent: 65537n,
-          modulusLength: modulus.length,
-        })
-      } else {
-        expect(ours.subjectPublicKey).toEqual({ type: 'unsupported', algorithm: '1.2.840.10045.2.1' })
-      }
+      expect(ours.subjectPublicKey).toEqual(publicKeyOf(theirs.publicKey))
     })
 
     test('in being a CA', () => {
@@ -79,7 +76,7 @@ describe('parseCertificate', () => {
       '20010db8000000000000000000000001',
     ])
     expect(extensions.unknownCritical).toEqual([])
-    expect(signatureAlgorithm).toEqual({ type: 'rsa', hash: 'sha256' })
+    expect(signatureAlgorithm).toEqual({ type: 'pkcs1', hash: 'sha256' })
   })
 
   test('reads what else the fixtures have', () => {
@@ -89,9 +86,49 @@ describe('parseCertificate', () => {
     })
     expect(certificateFixture('root').extensions.keyUsage).toEqual(['keyCertSign', 'cRLSign'])
     expect(certificateFixture('plain').extensions.keyUsage).toBeUndefined()
-    expect(certificateFixture('old-hash').signatureAlgorithm).toEqual({ type: 'rsa', hash: 'sha1' })
+    expect(certificateFixture('old-hash').signatureAlgorithm).toEqual({ type: 'pkcs1', hash: 'sha1' })
     expect(certificateFixture('critical-policy').extensions.unknownCritical).toEqual(['2.5.29.32'])
     expect(certificateFixture('constrained').extensions.unknownCritical).toEqual(['2.5.29.30'])
+  })
+
+  // As `openssl x509 -text` shows them; the second column is what make.sh asked for.
+  test.each([
+    ['by-ec', { type: 'ecdsa', hash: 'sha256' }],
+    ['by-ec384', { type: 'ecdsa', hash: 'sha384' }],
+    ['by-ec521', { type: 'ecdsa', hash: 'sha512' }],
+    ['by-ec-sha1', { type: 'ecdsa', hash: 'sha1' }],
+    ['by-ed25519', { type: 'eddsa', hash: undefined }],
+    ['by-pss', { type: 'pss', hash: 'sha256' }],
+    ['pss-sha384-48', { type: 'pss', hash: 'sha384' }],
+    ['pss-sha512-64', { type: 'pss', hash: 'sha512' }],
+    ['pss-sha256-20', { type: 'unsupported', algorithm: '1.2.840.113549.1.1.10' }],
+    ['pss-sha1-20', { type: 'unsupported', algorithm: '1.2.840.113549.1.1.10' }],
+    ['pss-mixed', { type: 'unsupported', algorithm: '1.2.840.113549.1.1.10' }],
+    ['md5', { type: 'unsupported', algorithm: '1.2.840.113549.1.1.4' }],
+  ])('%s is signed with %o', (name, algorithm) => {
+    expect(certificateFixture(name).signatureAlgorithm).toEqual(algorithm)
+  })
+
+  test('keys that we do not do are named by algorithm or curve', () => {
+    const keys = ['ed448', 'secp256k1'].map(name => certificateFixture(name).subjectPublicKey)
+    expect(keys).toEqual([
+      { type: 'unsupported', algorithm: '1.3.101.113' },
+      { type: 'unsupported', algorithm: '1.3.132.0.10' },
+    ])
+  })
+
+  // RFC 5929 §4.1: the signature's hash, SHA-256 in place of MD5 and SHA-1.
+  test.each([
+    ['server', 'sha256'],
+    ['old-hash', 'sha256'],
+    ['md5', 'sha256'],
+    ['by-ec-sha1', 'sha256'],
+    ['by-ec384', 'sha384'],
+    ['pss-sha512-64', 'sha512'],
+    ['by-ed25519', undefined],
+    ['pss-mixed', undefined],
+  ])('the end point hash of %s is %s', (name, hash) => {
+    expect(endPointHash(certificateFixture(name))).toBe(hash)
   })
 
   test('tbsCertificate is what the issuer signed', () => {
@@ -165,6 +202,11 @@ describe('damaged certificates', () => {
     const changed = hex.slice(0, at) + to + hex.slice(at + from.length)
     expect(outcome(Buffer.from(changed, 'hex'))).toBe('BAD_CERTIFICATE')
   })
+
+  test.each(['ec-compressed', 'ec-explicit'])('%s is BAD_CERTIFICATE', name => {
+    expect(outcome(fixtureDer(name))).toBe('BAD_CERTIFICATE')
+  })
+
   test('one extension twice is BAD_CERTIFICATE, even one that we do not know', () => {
     const hex = toHex(der)
     const once = hex.replace('0603551d0f', '0603551d63')

@@ -1,27 +1,46 @@
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { execFileSync } from 'node:child_process'
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { toHex } from '../../src/bytes.ts'
 import { ApiMisuse } from '../../src/errors.ts'
-import { parsePrivateKey, type RsaKeyComponents } from '../../src/x509/private-key.ts'
+import { type PrivateKeyComponents, parsePrivateKey } from '../../src/x509/private-key.ts'
+import { curveComponentsOf, rsaComponentsOf } from '../support/node-keys.ts'
+import { needs } from '../support/peers.ts'
 import { fixture } from './fixtures.ts'
 
-function expectComponents(ours: RsaKeyComponents, pem: string): void {
-  const jwk = createPrivateKey(pem).export({ format: 'jwk' })
-  const big = (text?: string) => BigInt(`0x${Buffer.from(text ?? '', 'base64url').toString('hex')}`)
-  expect(ours.modulus).toBe(big(jwk.n))
-  expect(ours.publicExponent).toBe(big(jwk.e))
-  expect(ours.privateExponent).toBe(big(jwk.d))
-  expect(ours.prime1).toBe(big(jwk.p))
-  expect(ours.prime2).toBe(big(jwk.q))
-  expect(ours.exponent1).toBe(big(jwk.dp))
-  expect(ours.exponent2).toBe(big(jwk.dq))
-  expect(ours.coefficient).toBe(big(jwk.qi))
+function expectComponents(ours: PrivateKeyComponents, pem: string): void {
+  const theirs = createPrivateKey(pem)
+  if (ours.type === 'ec' || ours.type === 'ed25519') {
+    const expected = curveComponentsOf(theirs)
+    expect({ ...ours, privateKey: toHex(ours.privateKey.reveal()) }).toEqual({
+      ...expected,
+      privateKey: toHex(expected.privateKey.reveal()),
+    })
+    return
+  }
+  const expected = rsaComponentsOf(theirs)
+  const { modulus, publicExponent, privateExponent, prime1, prime2, exponent1, exponent2, coefficient } = ours
+  const numbers = {
+    modulus,
+    publicExponent,
+    privateExponent,
+    prime1,
+    prime2,
+    exponent1,
+    exponent2,
+    coefficient,
+  }
+  expect({ type: ours.type, pssHash: ours.pssHash, ...numbers }).toEqual({ pssHash: undefined, ...expected })
 }
 
 describe('parsePrivateKey', () => {
-  test.each(['server.key', 'server.pkcs1'])('%s has the numbers that node:crypto reads', name => {
-    expectComponents(parsePrivateKey(fixture(name)), fixture(name))
-  })
+  test.each(['server.key', 'server.pkcs1', 'ec.key', 'ec.sec1'])(
+    '%s has the numbers that node:crypto reads',
+    name => {
+      expectComponents(parsePrivateKey(fixture(name)), fixture(name))
+    },
+  )
 
   test('reads what node:crypto writes', () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024, publicExponent: 3 })
@@ -31,6 +50,34 @@ describe('parsePrivateKey', () => {
     }
   })
 
+  test.each(['P-256', 'P-384', 'P-521'])('reads what node:crypto writes for %s', namedCurve => {
+    for (let i = 0; i < 20; i++) {
+      const { privateKey } = generateKeyPairSync('ec', { namedCurve })
+      for (const type of ['sec1', 'pkcs8'] as const) {
+        const pem = privateKey.export({ type, format: 'pem' }).toString()
+        expectComponents(parsePrivateKey(pem), pem)
+      }
+    }
+  })
+
+  const bound = { hashAlgorithm: 'sha384', mgf1HashAlgorithm: 'sha384', saltLength: 48 }
+  test.each([
+    ['Ed25519', generateKeyPairSync('ed25519').privateKey],
+    ['RSA-PSS', generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).privateKey],
+    ['RSA-PSS for one hash', generateKeyPairSync('rsa-pss', { modulusLength: 2048, ...bound }).privateKey],
+  ])('reads what node:crypto writes for %s', (_, key) => {
+    const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString()
+    expectComponents(parsePrivateKey(pem), pem)
+  })
+
+  needs('openssl', () => {
+    test('reads what openssl writes with the parameters before the key', () => {
+      const pem = execFileSync('openssl', ['ecparam', '-name', 'secp384r1', '-genkey'], { encoding: 'utf8' })
+      expect(pem).toMatch(/^-----BEGIN EC PARAMETERS-----/)
+      expectComponents(parsePrivateKey(pem), pem)
+    })
+  })
+
   test('finds the key behind a certificate in the same file', () => {
     expectComponents(parsePrivateKey(fixture('server') + fixture('server.key')), fixture('server.key'))
   })
@@ -38,11 +85,13 @@ describe('parsePrivateKey', () => {
   test.each([
     ['an encrypted PKCS #8 key', fixture('server.encrypted'), /it is encrypted.*openssl pkey/],
     ['an encrypted PKCS #1 key', fixture('server.pkcs1-encrypted'), /it is encrypted.*openssl pkey/],
-    ['an EC key, PKCS #8', fixture('ec.key'), /of type EC, wanted RSA.*openssl genpkey/],
-    ['an EC key, SEC1', fixture('ec.sec1'), /of type EC, wanted RSA.*openssl genpkey/],
+    ['a DSA key', dsa(), /of type DSA, wanted RSA, EC.*openssl genpkey/],
+    ['an EC key on another curve, PKCS #8', secp256k1('pkcs8'), /EC on secp256k1, wanted .*openssl genpkey/],
+    ['an EC key on another curve, SEC1', secp256k1('sec1'), /EC on secp256k1, wanted .*openssl genpkey/],
+    ['an RSA-PSS key for SHA-1', pssSha1(), /RSA-PSS with parameters that TLS does not use, wanted/],
     ['a certificate', fixture('server'), /found "CERTIFICATE", wanted/],
     ['an empty text', '', /found no PEM block, wanted/],
-    ['an Ed25519 key', ed25519(), /of type Ed25519, wanted RSA/],
+    ['an Ed448 key', ed448(), /of type Ed448, wanted RSA, EC/],
   ])('%s is ApiMisuse with one line that helps', (_, pem, message) => {
     expect(() => parsePrivateKey(pem)).toThrow(ApiMisuse)
     expect(() => parsePrivateKey(pem)).toThrow(message)
@@ -66,7 +115,41 @@ describe('parsePrivateKey', () => {
     expect(() => parsePrivateKey(toPem(label, Buffer.concat([der, Buffer.alloc(1)])))).toThrow(ApiMisuse)
   })
 
-  test('printed, it shows nothing but its size', () => {
+  test.each(['ec.key', 'ec.sec1'])(
+    'every prefix of %s, and every changed length in it, is ApiMisuse',
+    name => {
+      const { label, der } = derOf(fixture(name))
+      for (let length = 0; length < der.length; length++) {
+        expect(() => parsePrivateKey(toPem(label, der.subarray(0, length)))).toThrow(ApiMisuse)
+      }
+      const hex = der.toString('hex')
+      for (const [from, to] of [
+        ['0420', '0421'],
+        ['0420', '041f'],
+        ['0201010420', '0201000420'],
+        ['2a8648ce3d030107', '2a8648ce3d030106'],
+        ['034200', '034201'],
+      ] as const) {
+        expect(hex).toContain(from)
+        const changed = Buffer.from(hex.replace(from, to), 'hex')
+        expect(() => parsePrivateKey(toPem(label, changed)), `${from} to ${to}`).toThrow(ApiMisuse)
+      }
+    },
+  )
+
+  test('an EC or Ed25519 key shows nothing of its secret', () => {
+    const { privateKey } = generateKeyPairSync('ed25519')
+    for (const pem of [fixture('ec.key'), pkcs8(privateKey)]) {
+      const key = parsePrivateKey(pem)
+      const secret = createPrivateKey(pem).export({ format: 'jwk' }).d ?? ''
+      const shown = `${inspect(key, { depth: 9, showHidden: true })}${JSON.stringify(key)}`
+      expect(shown).toContain('[secret, 32 bytes]')
+      expect(shown).not.toContain(secret)
+      expect(shown).not.toContain(Buffer.from(secret, 'base64url').toString('hex'))
+    }
+  })
+
+  test('printed, an RSA key shows nothing but its size', () => {
     const key = parsePrivateKey(fixture('server.key'))
     expect(inspect(key, { depth: 9, showHidden: true, getters: true })).toBe('[RSA private key, 2048 bits]')
     expect(inspect(key, { customInspect: false })).not.toMatch(/\d/)
@@ -75,8 +158,24 @@ describe('parsePrivateKey', () => {
   })
 })
 
-function ed25519(): string {
-  return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+const pkcs8 = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }).toString()
+
+function ed448(): string {
+  return pkcs8(generateKeyPairSync('ed448').privateKey)
+}
+
+function dsa(): string {
+  return pkcs8(generateKeyPairSync('dsa', { modulusLength: 1024, divisorLength: 160 }).privateKey)
+}
+
+function secp256k1(type: 'pkcs8' | 'sec1'): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' })
+  return privateKey.export({ type, format: 'pem' }).toString()
+}
+
+function pssSha1(): string {
+  const options = { modulusLength: 1024, hashAlgorithm: 'sha1', mgf1HashAlgorithm: 'sha1', saltLength: 20 }
+  return pkcs8(generateKeyPairSync('rsa-pss', options).privateKey)
 }
 
 function derOf(pem: string): { label: string; der: Buffer } {

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest'
 import type { FaultCode } from '../../src/errors.ts'
 import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { type Certificate, parseCertificate } from '../../src/x509/certificate.ts'
-import { type ChainToVerify, verifyChain } from '../../src/x509/verify.ts'
+import { allowsKeyUsage, type ChainToVerify, verifyChain } from '../../src/x509/verify.ts'
+import { publicKeyOf } from '../support/node-keys.ts'
 import { needs } from '../support/peers.ts'
 import { certificateFixture, fixtureDer } from './fixtures.ts'
 
@@ -14,12 +15,11 @@ const certificates = (names: readonly string[]) => names.map(certificateFixture)
 
 /** Verifies fixtures by name. */
 function verify(chain: readonly string[], anchors: readonly string[], more: Partial<ChainToVerify> = {}) {
-  const { rsa } = nobleProvider
   return verifyChain({
     chain: certificates(chain),
     anchors: certificates(anchors),
     nowMs,
-    rsa,
+    verify: nobleProvider.verify,
     usage: 'serverAuth',
     ...more,
   })
@@ -29,13 +29,17 @@ function expectFault(code: FaultCode, run: () => unknown): void {
   expect(run).toThrow(expect.objectContaining({ name: 'TlsError', code }))
 }
 
-/** What `openssl verify` says about the same files at the same time, for the purpose of a TLS server. */
-function opensslAccepts(chain: readonly string[], anchors: readonly string[]): boolean {
+/** What `openssl verify` says about the same files at the same time, for the purpose of a TLS server or client. */
+function opensslAccepts(
+  chain: readonly string[],
+  anchors: readonly string[],
+  purpose = 'sslserver',
+): boolean {
   const path = (name: string) => fileURLToPath(new URL(`../fixtures/x509/${name}.pem`, import.meta.url))
   const [leaf = '', ...rest] = chain.map(path)
   const untrusted = rest.flatMap(file => ['-untrusted', file])
   const trusted = anchors.flatMap(anchor => ['-trusted', path(anchor)])
-  const options = ['-purpose', 'sslserver', '-attime', String(nowMs / 1000), '-auth_level', '2']
+  const options = ['-purpose', purpose, '-attime', String(nowMs / 1000), '-auth_level', '2']
   try {
     execFileSync('openssl', ['verify', ...options, ...trusted, ...untrusted, leaf], { stdio: 'pipe' })
     return true
@@ -51,6 +55,17 @@ const goodChains: [string, string[], string[]][] = [
   ['one of two anchors with the same name', ['server', 'intermediate'], ['other-root', 'root']],
   ['directly below the root, without key usage', ['plain'], ['root']],
   ['a self-signed leaf that is trusted itself', ['self-signed'], ['self-signed']],
+  ['an EC leaf', ['ec'], ['root']],
+  ['signed with ECDSA on P-256', ['by-ec', 'ec-authority'], ['root']],
+  ['signed with ECDSA on P-256 and a longer hash', ['by-ec-sha512', 'ec-authority'], ['root']],
+  ['signed with ECDSA on P-384', ['by-ec384', 'ec384-authority'], ['root']],
+  ['signed with ECDSA on P-521', ['by-ec521', 'ec521-authority'], ['root']],
+  ['signed with Ed25519', ['by-ed25519', 'ed25519-authority'], ['root']],
+  ['signed by a key for PSS alone', ['by-pss', 'pss-authority'], ['root']],
+  ['signed by a key for PSS with SHA-384 alone', ['by-pss384', 'pss384-authority'], ['root']],
+  ['signed with PSS and SHA-256', ['pss-sha256-32'], ['root']],
+  ['signed with PSS and SHA-384', ['pss-sha384-48'], ['root']],
+  ['signed with PSS and SHA-512', ['pss-sha512-64'], ['root']],
 ]
 
 describe('chains that openssl takes, and so do we', () => {
@@ -61,15 +76,7 @@ describe('chains that openssl takes, and so do we', () => {
   })
 
   test.each(goodChains)('%s', (_, chain, anchors) => {
-    const leaf = new X509Certificate(fixtureDer(chain[0]!))
-    const { n = '' } = leaf.publicKey.export({ format: 'jwk' })
-    const modulus = BigInt(`0x${Buffer.from(n, 'base64url').toString('hex')}`)
-    expect(verify(chain, anchors)).toEqual({
-      type: 'rsa',
-      modulus,
-      publicExponent: 65537n,
-      modulusLength: 256,
-    })
+    expect(verify(chain, anchors)).toEqual(publicKeyOf(new X509Certificate(fixtureDer(chain[0]!)).publicKey))
   })
 
   test('an anchor may be an intermediate, without its root', () => {
@@ -90,6 +97,8 @@ const badChains: [string, FaultCode, string[], string[]][] = [
     ['other-root'],
   ],
   ['a SHA-1 signature', 'CERTIFICATE_REFUSED', ['old-hash'], ['root']],
+  ['a SHA-1 signature of ECDSA', 'CERTIFICATE_REFUSED', ['by-ec-sha1', 'ec-authority'], ['root']],
+  ['an issuer with a key of another type', 'UNKNOWN_CA', ['by-ec', 'pss-authority'], ['root']],
   ['a client certificate', 'CERTIFICATE_REFUSED', ['client-only'], ['root']],
   ['an RSA key of 1024 bits', 'CERTIFICATE_REFUSED', ['weak'], ['root']],
   ['an issuer that is no CA', 'CERTIFICATE_REFUSED', ['below-not-authority', 'not-authority'], ['root']],
@@ -122,12 +131,15 @@ describe('chains that openssl refuses, and so do we', () => {
 })
 
 describe('chains that we alone refuse', () => {
-  test('a leaf that may only sign: RSA key exchange encrypts to it', () => {
-    expectFault('CERTIFICATE_REFUSED', () => verify(['signing-only'], ['root']))
-  })
-
-  test('a key that is not RSA', () => {
-    expectFault('UNSUPPORTED_CERTIFICATE', () => verify(['ec'], ['root']))
+  test.each([
+    ['a key on a curve that TLS does not have', 'secp256k1'],
+    ['a key for Ed448', 'ed448'],
+    ['PSS with a salt shorter than the hash', 'pss-sha256-20'],
+    ['PSS with SHA-1', 'pss-sha1-20'],
+    ['PSS with another hash in the mask', 'pss-mixed'],
+    ['a signature with MD5', 'md5'],
+  ])('%s', (_, name) => {
+    expectFault('UNSUPPORTED_CERTIFICATE', () => verify([name], ['root']))
   })
 
   test('a critical extension that we do not process, in the leaf', () => {
@@ -136,6 +148,48 @@ describe('chains that we alone refuse', () => {
 
   test('an empty chain', () => {
     expectFault('BAD_CERTIFICATE', () => verify([], ['root']))
+  })
+})
+
+describe('a client', () => {
+  const ofClients: [string, string[], boolean][] = [
+    ['a certificate for clients', ['client-only'], true],
+    ['a certificate without purposes', ['plain'], true],
+    ['one for servers', ['server', 'intermediate'], false],
+  ]
+
+  needs('openssl', () => {
+    test.each(ofClients)('%s: openssl', (_, chain, expected) => {
+      expect(opensslAccepts(chain, ['root'], 'sslclient')).toBe(expected)
+    })
+  })
+
+  test.each(ofClients)('%s', (_, chain, expected) => {
+    const run = () => verify(chain, ['root'], { usage: 'clientAuth' })
+    if (expected) expect(run).not.toThrow()
+    else expectFault('CERTIFICATE_REFUSED', run)
+  })
+
+  test.each(['client-rsa', 'client-rsa-pss', 'client-ec', 'client-ed25519'])('%s of our own CA', name => {
+    const [leaf, ca] = [name, 'client-ca'].map(file => parseCertificate(fixtureDer(`../${file}`)))
+    const request = { chain: [leaf!], anchors: [ca!], nowMs: Date.UTC(2027, 0, 1) }
+    const key = publicKeyOf(new X509Certificate(fixtureDer(`../${name}`)).publicKey)
+    expect(verify([], [], { ...request, usage: 'clientAuth' })).toEqual(key)
+    expectFault('CERTIFICATE_REFUSED', () => verify([], [], request))
+  })
+})
+
+describe('allowsKeyUsage', () => {
+  // What make.sh asked openssl for.
+  test.each([
+    ['server', true, true],
+    ['signing-only', true, false],
+    ['root', false, false],
+    ['plain', true, true],
+  ])('%s may sign: %s; be encrypted to: %s', (name, signs, enciphers) => {
+    const certificate = certificateFixture(name)
+    expect(allowsKeyUsage(certificate, 'digitalSignature')).toBe(signs)
+    expect(allowsKeyUsage(certificate, 'keyEncipherment')).toBe(enciphers)
   })
 })
 
@@ -204,31 +258,26 @@ describe('forgeries', () => {
     const [server, intermediate, root] = certificates(['server', 'intermediate', 'root'])
     const a = { ...intermediate!, issuer: root!.subject }
     const b = { ...root!, issuer: intermediate!.subject }
-    const accepting = { ...nobleProvider.rsa, verifyPkcs1: () => true }
-    expectFault('UNKNOWN_CA', () =>
-      verify([], ['self-signed'], { chain: [server!, a, b, a, b], rsa: accepting }),
-    )
+    const chain = [server!, a, b, a, b]
+    expectFault('UNKNOWN_CA', () => verify([], ['self-signed'], { chain, verify: () => true }))
   })
 
   test('many issuers of one name cost no more than a bounded number of signatures', () => {
     const [server, intermediate] = certificates(['server', 'intermediate'])
     let verified = 0
-    const counting = {
-      ...nobleProvider.rsa,
-      verifyPkcs1: () => {
-        verified++
-        return false
-      },
+    const counting = () => {
+      verified++
+      return false
     }
     const chain = [server!, ...Array.from({ length: 500 }, () => ({ ...intermediate! }))]
-    expectFault('CERTIFICATE_UNKNOWN', () => verify([], ['root'], { chain, rsa: counting }))
+    expectFault('CERTIFICATE_UNKNOWN', () => verify([], ['root'], { chain, verify: counting }))
     expect(verified).toBe(32)
   })
 
   test('a chain deeper than nine certificates below the anchor is not followed', () => {
     const [leaf, issuer, root] = certificates(['server', 'intermediate', 'root'])
     const named = (number: number) => ({ raw: Uint8Array.of(number), text: `CN=${number}` })
-    const accepting = { ...nobleProvider.rsa, verifyPkcs1: () => true }
+    const accepting = () => true
     const chainOf = (length: number): Certificate[] => [
       { ...leaf!, issuer: named(1) },
       ...Array.from({ length }, (_, i) => ({
@@ -237,7 +286,7 @@ describe('forgeries', () => {
         issuer: i + 1 === length ? root!.subject : named(i + 2),
       })),
     ]
-    expect(() => verify([], ['root'], { chain: chainOf(8), rsa: accepting })).not.toThrow()
-    expectFault('UNKNOWN_CA', () => verify([], ['root'], { chain: chainOf(9), rsa: accepting }))
+    expect(() => verify([], ['root'], { chain: chainOf(8), verify: accepting })).not.toThrow()
+    expectFault('UNKNOWN_CA', () => verify([], ['root'], { chain: chainOf(9), verify: accepting }))
   })
 })

@@ -2,6 +2,8 @@ import type { HandshakeReport, TLSSocket } from '../../node/index.ts'
 import { roundMs } from '../output.ts'
 
 const maxHeadBytes = 16 * 1024
+/** A reply has this many bytes whatever it says, so that a client can count the records that it comes in (RFC 8449 §4). */
+const replyBytes = 1000
 /** For a whole request: who takes longer is not a browser. */
 const requestTimeoutMs = 30_000
 
@@ -61,7 +63,9 @@ function encode({ status, body, headers = [], isBodyLeftOut = false }: Response)
     'connection: close',
     ...headers,
   ]
-  return `${lines.join('\r\n')}\r\n\r\n${isBodyLeftOut ? '' : body}`
+  const reply = (padding: string) =>
+    `${[...lines, `x-padding: ${padding}`].join('\r\n')}\r\n\r\n${isBodyLeftOut ? '' : body}`
+  return reply('.'.repeat(Math.max(0, replyBytes - Buffer.byteLength(reply('')))))
 }
 
 /** What there is to know about a connection, a line each. */

@@ -1,10 +1,10 @@
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha1 } from '@noble/hashes/legacy.js'
-import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js'
+import { sha224, sha256, sha384, sha512 } from '@noble/hashes/sha2.js'
 import type { Hash, HashAlgorithm } from '../../crypto/provider.ts'
 
 /** The hash functions by the names the protocol uses (FIPS 180-4). */
-export const hashFunctions = { sha1, sha256, sha384, sha512 } as const
+export const hashFunctions = { sha1, sha224, sha256, sha384, sha512 } as const
 
 /** A running hash of the empty string. */
 export function startHash(algorithm: HashAlgorithm): Hash {

@@ -72,6 +72,8 @@ export const nobleProvider: CryptoProvider = {
     'rsa_pss_pss_sha256',
     'rsa_pss_pss_sha384',
     'rsa_pss_pss_sha512',
+    'ecdsa_sha224',
+    'rsa_pkcs1_sha224',
     'ecdsa_sha1',
     'rsa_pkcs1_sha1',
   ],

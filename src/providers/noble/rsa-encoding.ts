@@ -10,6 +10,7 @@ import { hashFunctions } from './hash.ts'
 /** The DER of DigestInfo up to the digest itself, with the NULL parameters (RFC 8017 §9.2, note 1). */
 const digestInfoPrefix: Readonly<Record<HashAlgorithm, Uint8Array>> = {
   sha1: fromHex('3021300906052b0e03021a05000414'),
+  sha224: fromHex('302d300d06096086480165030402040500041c'),
   sha256: fromHex('3031300d060960864801650304020105000420'),
   sha384: fromHex('3041300d060960864801650304020205000430'),
   sha512: fromHex('3051300d060960864801650304020305000440'),
