@@ -151,7 +151,6 @@ const table: readonly [FaultCode, Kind, number, (() => Puppet)?][] = [
     () => serverPuppet(false, { hello: { extensions: [[22, none]] } }).advance(1),
   ],
   // Negotiation.
-  ['INAPPROPRIATE_FALLBACK', 'misbehaved', 86, () => hello({ version: 0x0302, suites: [0x009c, 0x5600] })],
   ['NO_SHARED_GROUP', 'incompatible', 40, () => ecdheHello([10, vec16(u16(0x1234))])],
   ['NO_SHARED_FINITE_FIELD', 'incompatible', 71, () => dheHello([10, vec16(u16(0x0104))])],
   ['NO_COMMON_SIGNATURE_ALGORITHMS', 'incompatible', 40, () => ecdheHello([13, vec16(hex('0403'))])],
