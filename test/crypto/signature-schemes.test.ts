@@ -1,7 +1,7 @@
 import { constants, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { canSign, signatureScheme, signatureSchemeNames } from '../../src/crypto/signature-schemes.ts'
-import { publicKeyOf } from '../support/node-keys.ts'
+import { pssPairFor, publicKeyOf } from '../support/node-keys.ts'
 
 /** Whether node:crypto can: its padding functions throw where a modulus has no room. */
 function nodeCanSign(key: KeyObject, name: (typeof signatureSchemeNames)[number]): boolean {
@@ -41,13 +41,7 @@ describe('canSign', () => {
   })
 
   test('a key for PSS with one hash signs with that alone', () => {
-    const options = {
-      modulusLength: 2048,
-      hashAlgorithm: 'sha384',
-      mgf1HashAlgorithm: 'sha384',
-      saltLength: 48,
-    }
-    const { publicKey } = generateKeyPairSync('rsa-pss', options)
+    const { publicKey } = pssPairFor('sha384')
     expect(signatureSchemeNames.filter(name => canSign(publicKeyOf(publicKey), name))).toEqual([
       'rsa_pss_pss_sha384',
     ])

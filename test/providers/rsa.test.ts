@@ -20,7 +20,11 @@ import { ApiMisuse } from '../../src/errors.ts'
 import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { NobleRsaPrivateKey } from '../../src/providers/noble/rsa-private-key.ts'
 import type { RsaKeyComponents } from '../../src/x509/rsa-private-key.ts'
-import { rsaComponentsOf as componentsOf, publicKeyOf as publicKeyOfAny } from '../support/node-keys.ts'
+import {
+  rsaComponentsOf as componentsOf,
+  pssPairFor,
+  publicKeyOf as publicKeyOfAny,
+} from '../support/node-keys.ts'
 import { describeWycheproof } from './wycheproof.ts'
 
 const { encryptPkcs1, verify } = nobleProvider
@@ -197,13 +201,7 @@ describe('PSS', () => {
   })
 
   test('a key for PSS alone, and one for one hash, do no more than that', () => {
-    const options = {
-      modulusLength: 2048,
-      hashAlgorithm: 'sha384',
-      mgf1HashAlgorithm: 'sha384',
-      saltLength: 48,
-    }
-    const pair = generateKeyPairSync('rsa-pss', options)
+    const pair = pssPairFor('sha384')
     const key = publicKeyOf(pair.publicKey)
     const signature = sign('sha384', message, pair.privateKey)
     expect(verify('rsa_pss_pss_sha384', key, message, signature)).toBe(true)
@@ -259,8 +257,7 @@ describe('signing', () => {
   })
 
   test('a key for PSS alone signs so, for all hashes or for its own', () => {
-    const bound = { hashAlgorithm: 'sha384', mgf1HashAlgorithm: 'sha384', saltLength: 48 }
-    const pair = generateKeyPairSync('rsa-pss', { modulusLength: 2048, ...bound })
+    const pair = pssPairFor('sha384')
     const key = rsaPrivateKey(componentsOf(pair.privateKey))
     expect(key.publicKey).toEqual(publicKeyOf(pair.publicKey))
     expect(nodeVerify('sha384', message, pair.publicKey, key.sign('rsa_pss_pss_sha384', message))).toBe(true)
