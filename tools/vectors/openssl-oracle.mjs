@@ -84,7 +84,7 @@ export function findOpensslOracle() {
   return { name: `openssl-${version[1]}.${version[2]}`, answer }
 }
 
-/** The program does no GCM, and its TLS1-PRF takes no seed of more than 1,024 bytes. */
+/** The program does no GCM, and the TLS1-PRF of version 3.0 takes no seed of more than 1,024 bytes. */
 function hasVote(kind, { suite, context }) {
   if (kind.startsWith('record')) return suites[suite].mode !== 'gcm'
   return kind !== 'exporter' || context === null || expand(context).length <= 900
