@@ -148,10 +148,10 @@ export class RecordLayer {
     }
   }
 
-  /** Only application data may be empty (RFC 5246 §6.2.1), and not for ever. */
+  /** Only application data may be empty (RFC 5246 §6.2.1), and not for ever: a warning now and then begins no new run. */
   #checkEmpty(type: ContentType, fragment: Uint8Array): void {
     if (fragment.length > 0) {
-      this.#emptyFragments = 0
+      if (type !== 'alert') this.#emptyFragments = 0
       return
     }
     if (type !== 'application_data') throw new TlsError('EMPTY_FRAGMENT', `an empty ${type} record`)

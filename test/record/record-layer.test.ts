@@ -103,6 +103,13 @@ describe('reading', () => {
     expect(codeOf(() => records.next())).toBe('TOO_MANY_EMPTY_FRAGMENTS')
   })
 
+  test('a warning between two empty records does not end the run', () => {
+    const [empty, warning] = [plainRecord(23, none), plainRecord(21, hex('0164'))]
+    const records = layer(...[0, 1, 2, 3].flatMap(() => [empty, warning]))
+    for (let i = 0; i < 6; i++) expect(records.next()).toBeDefined()
+    expect(codeOf(() => records.next())).toBe('TOO_MANY_EMPTY_FRAGMENTS')
+  })
+
   test('the state of a record is the one in force when it is asked for, not when it came', () => {
     const records = layer(plainRecord(20, hex('01')), plainRecord(22, hex('aa')))
     records.next()
