@@ -1,9 +1,8 @@
 /** Which certificate can serve: a pure question, so that whoever has several may ask it of each. */
 import { equalBytes } from '../bytes.ts'
 import { type CipherSuite, type CipherSuiteName, cipherSuite } from '../crypto/cipher-suites.ts'
-import type { PublicKey } from '../crypto/provider.ts'
 import { canSign, type SignatureScheme } from '../crypto/signature-schemes.ts'
-import { parseCertificate } from '../x509/certificate.ts'
+import { type Certificate, parseCertificate } from '../x509/certificate.ts'
 import type { CertifiedKey } from '../x509/certified-key.ts'
 import { allowsKeyUsage } from '../x509/verify.ts'
 import type { CertificateWanted } from './effects.ts'
@@ -40,7 +39,10 @@ export function fitsSuite(
 }
 
 /** Whether a key is of the kind that a suite's name says (RFC 8422 §2: ECDSA stands for EdDSA as well). */
-export function isOfKind({ type }: PublicKey, authentication: 'rsa' | 'ecdsa'): boolean {
+export function isOfKind(
+  { type }: Certificate['subjectPublicKey'],
+  authentication: 'rsa' | 'ecdsa',
+): boolean {
   return authentication === 'rsa' ? type === 'rsa' || type === 'rsa-pss' : type === 'ec' || type === 'ed25519'
 }
 
