@@ -70,6 +70,15 @@ describe('reading', () => {
     }
   })
 
+  // RFC 5246 §E.1: clients "that wish to negotiate with older servers may send any value {03,XX}".
+  test('a hello may say another version than what comes after it', () => {
+    const records = new RecordLayer(3, 0x0301)
+    expect(records.protect('handshake', hex('aa'))).toEqual([hex('16 0301 0001 aa')])
+    records.fixVersion()
+    expect(records.protect('handshake', hex('bb'))).toEqual([hex('16 0303 0001 bb')])
+    expect(layer().protect('alert', hex('0228'))).toEqual([hex('15 0303 0002 0228')])
+  })
+
   // RFC 5246 §6.2.1: "The length MUST NOT exceed 2^14."
   test('2^14 bytes of plaintext are fine, one more is judged by the header alone', () => {
     expect(layer(plainRecord(23, filled(2 ** 14, 1))).next()?.fragment).toHaveLength(2 ** 14)
