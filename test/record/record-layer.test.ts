@@ -70,6 +70,15 @@ describe('reading', () => {
     }
   })
 
+  // RFC 5246 §E.1: clients "that wish to negotiate with older servers may send any value {03,XX}".
+  test('a hello may say another version than what comes after it', () => {
+    const records = new RecordLayer(3, 0x0301)
+    expect(records.protect('handshake', hex('aa'))).toEqual([hex('16 0301 0001 aa')])
+    records.fixVersion()
+    expect(records.protect('handshake', hex('bb'))).toEqual([hex('16 0303 0001 bb')])
+    expect(layer().protect('alert', hex('0228'))).toEqual([hex('15 0303 0002 0228')])
+  })
+
   // RFC 5246 §6.2.1: "The length MUST NOT exceed 2^14."
   test('2^14 bytes of plaintext are fine, one more is judged by the header alone', () => {
     expect(layer(plainRecord(23, filled(2 ** 14, 1))).next()?.fragment).toHaveLength(2 ** 14)
@@ -167,6 +176,13 @@ describe('reading', () => {
     const records = layer(Buffer.from(text, 'latin1'))
     expect(codeOf(() => records.next())).toBe('UNKNOWN_RECORD_TYPE')
     expect(() => records.next()).toThrow(message)
+  })
+
+  test('a warning between two empty records does not end the run', () => {
+    const [empty, warning] = [plainRecord(23, none), plainRecord(21, hex('0164'))]
+    const records = layer(...[0, 1, 2, 3].flatMap(() => [empty, warning]))
+    for (let i = 0; i < 6; i++) expect(records.next()).toBeDefined()
+    expect(codeOf(() => records.next())).toBe('TOO_MANY_EMPTY_FRAGMENTS')
   })
 
   test('the state of a record is the one in force when it is asked for, not when it came', () => {
