@@ -61,7 +61,7 @@ function protectionOf(index: number, encryptThenMac: boolean): Protection {
   const keys = {
     macKey: bytes(cipher.mode === 'cbc' ? cipher.macLength : 0, 1),
     key: bytes(cipher.keyLength, 2),
-    iv: bytes(cipher.mode === 'gcm' ? cipher.fixedIvLength : 0, 3),
+    iv: bytes(cipher.mode === 'cbc' ? 0 : cipher.fixedIvLength, 3),
   }
   return createProtection({
     provider: nobleProvider,

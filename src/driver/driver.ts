@@ -56,6 +56,7 @@ export class Driver {
   readonly #timers: Timers
   readonly #lookupTimeoutMs: number
   #answering: Effect | undefined
+  #unsent: Uint8Array[] = []
   #lookupMs: number | undefined
 
   constructor(options: DriverOptions) {
@@ -96,13 +97,22 @@ export class Driver {
   }
 
   #run(step: Step): void {
-    if (step.outgoing.length > 0) this.#host.send(step.outgoing)
+    this.#unsent.push(...step.outgoing)
+    // A flight leaves in one write: what an answer adds at once goes with it.
+    const isAnsweredNext = step.effect && step.effect !== this.#answering && step.events.length === 0
+    if (!isAnsweredNext) this.#flush()
     // Before the host hears anything: it may abort on any event, which wipes the master secret.
     for (const event of step.events) this.#keepSession(event)
     for (const event of step.events) this.#host.event(event)
     // Wipes what the events of a last step still had to hand out.
     if (this.#connection.state === 'closed' || this.#connection.state === 'failed') this.#connection.abort()
     if (step.effect && step.effect !== this.#answering) this.#answer(step.effect)
+  }
+
+  #flush(): void {
+    const chunks = this.#unsent
+    this.#unsent = []
+    if (chunks.length > 0) this.#host.send(chunks)
   }
 
   /** A session is kept when its handshake ended well, and forgotten on a fatal alert; nobody waits for either. */
@@ -133,6 +143,7 @@ export class Driver {
       this.#settle(() => this.#connection.answer(effect, value))
       return
     }
+    this.#flush()
     this.#host.waiting?.(true)
     const resume = (step: () => Step) => {
       this.#host.waiting?.(false)

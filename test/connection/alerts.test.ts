@@ -1,10 +1,13 @@
 /** The fixed mapping of faults to alerts (DESIGN §5; RFC 5246 §7.2.2), written down a second time by hand. */
 import { describe, expect, test } from 'vitest'
 import { AlertDescription, type FaultCode, faults, TlsError } from '../../src/errors.ts'
+import type { ServerConfig } from '../../src/handshake/config.ts'
 import {
   cat,
   certificateBody,
+  type ExtensionByHand,
   filled,
+  type HelloByHand,
   handshakeMessage,
   hex,
   none,
@@ -14,7 +17,7 @@ import {
   vec8,
   vec16,
 } from '../support/by-hand.ts'
-import type { Puppet } from '../support/puppet.ts'
+import type { Puppet, PuppetOptions } from '../support/puppet.ts'
 import { clientPuppet, serverPuppet } from '../support/scenes.ts'
 
 type Kind = 'decode' | 'misbehaved' | 'incompatible' | 'internal'
@@ -147,6 +150,94 @@ const table: readonly [FaultCode, Kind, number, (() => Puppet)?][] = [
     47,
     () => serverPuppet(false, { hello: { extensions: [[22, none]] } }).advance(1),
   ],
+  // Negotiation.
+  ['NO_SHARED_GROUP', 'incompatible', 40, () => ecdheHello([10, vec16(u16(0x1234))])],
+  ['NO_SHARED_FINITE_FIELD', 'incompatible', 71, () => dheHello([10, vec16(u16(0x0104))])],
+  ['NO_COMMON_SIGNATURE_ALGORITHMS', 'incompatible', 40, () => ecdheHello([13, vec16(hex('0403'))])],
+  [
+    'NO_APPLICATION_PROTOCOL',
+    'incompatible',
+    120,
+    () => hello({ extensions: [[16, vec16(vec8(hex('6832')))]] }, { alpnProtocols: ['http/1.1'] }),
+  ],
+  ['BAD_POINT_FORMATS', 'misbehaved', 47, () => ecdheHello([11, vec8(hex('0102'))])],
+  [
+    'BAD_APPLICATION_PROTOCOL',
+    'misbehaved',
+    47,
+    () =>
+      serverPuppet(
+        false,
+        { extensions: [[16, vec16(vec8(hex('6832')))]] },
+        { client: { alpnProtocols: ['h3'] } },
+      ).advance(1),
+  ],
+  ['BAD_FRAGMENT_LIMIT', 'misbehaved', 47, () => hello({ extensions: [[1, hex('05')]] })],
+  [
+    'EXTENDED_MASTER_SECRET_REQUIRED',
+    'incompatible',
+    40,
+    () => hello({ extensions: [] }, { requireExtendedMasterSecret: true }),
+  ],
+  [
+    'SECURE_RENEGOTIATION_REQUIRED',
+    'incompatible',
+    40,
+    () =>
+      serverPuppet(
+        false,
+        { hello: { extensions: [] } },
+        { client: { requireSecureRenegotiation: true } },
+      ).advance(1),
+  ],
+  // Key exchange.
+  ['WRONG_CURVE', 'misbehaved', 47, () => withParams(ecdhe, cat(hex('03 0018'), vec8(filled(97, 4))))],
+  ['BAD_KEY_SHARE', 'misbehaved', 47, () => withParams(ecdhe, cat(hex('03 001d'), vec8(filled(32, 0))))],
+  [
+    'WEAK_DH_GROUP',
+    'incompatible',
+    71,
+    () => withParams(dhe, cat(vec16(filled(128, 0xff)), vec16(hex('02')), vec16(hex('05')))),
+  ],
+  [
+    'BAD_DH_GROUP',
+    'misbehaved',
+    47,
+    () => withParams(dhe, cat(vec16(filled(256, 0xfe)), vec16(hex('02')), vec16(hex('05')))),
+  ],
+  ['WRONG_SIGNATURE_TYPE', 'misbehaved', 47, () => signedWith(0x0201)],
+  [
+    'BAD_SIGNATURE',
+    'misbehaved',
+    51,
+    () => {
+      const puppet = serverPuppet(false, ecdhe).advance(2)
+      const body = puppet.serverKeyExchange()
+      body[body.length - 1]! ^= 1
+      puppet.say('server_key_exchange', body)
+      puppet.say('server_hello_done', none)
+      return puppet
+    },
+  ],
+  // Certificates.
+  [
+    'PEER_DID_NOT_RETURN_A_CERTIFICATE',
+    'incompatible',
+    40,
+    () => clientPuppet(false, { clientAuth: true }, { server: { clientAuth: 'require' } }).advance(2),
+  ],
+  [
+    'WRONG_CERTIFICATE_TYPE',
+    'misbehaved',
+    47,
+    () => serverPuppet(false, { ...ecdhe, identity: 'ec' }).advance(2),
+  ],
+  [
+    'KEY_USAGE_BIT_INCORRECT',
+    'misbehaved',
+    47,
+    () => serverPuppet(false, { ...ecdhe, identity: 'rsa-encrypting' }).advance(2),
+  ],
   ['UNSUPPORTED_CERTIFICATE', 'incompatible', 43],
   [
     'CERTIFICATE_EXPIRED',
@@ -191,8 +282,29 @@ function delivered(puppet: Puppet, bytes: Uint8Array) {
   puppet.deliver(bytes)
   return puppet
 }
-const hello = (fields: NonNullable<Parameters<typeof clientPuppet>[1]>['hello']) =>
-  clientPuppet(false, { hello: fields ?? {} }).advance(1)
+const hello = (fields: HelloByHand, server: Partial<ServerConfig> = {}) =>
+  clientPuppet(false, { hello: fields }, { server }).advance(1)
+
+const ecdhe = { suite: 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256' } as const
+const dhe = { suite: 'TLS_DHE_RSA_WITH_AES_128_GCM_SHA256' } as const
+const ecdheHello = (extension: ExtensionByHand) =>
+  clientPuppet(false, { ...ecdhe, extensions: [extension] }).advance(1)
+const dheHello = (extension: ExtensionByHand) =>
+  clientPuppet(false, { ...dhe, extensions: [extension] }, { server: { groups: ['ffdhe2048'] } }).advance(1)
+
+/** A client after a ServerKeyExchange of these parameters, well signed. */
+function withParams(options: PuppetOptions, params: Uint8Array): Puppet {
+  const puppet = serverPuppet(false, options, { client: { groups: ['x25519', 'ffdhe2048'] } }).advance(2)
+  puppet.say('server_key_exchange', puppet.serverKeyExchange({ params }))
+  if (!puppet.subject.error) puppet.say('server_hello_done', none)
+  return puppet
+}
+
+function signedWith(scheme: number): Puppet {
+  const puppet = serverPuppet(false, ecdhe).advance(2)
+  puppet.say('server_key_exchange', puppet.serverKeyExchange({ scheme }))
+  return puppet
+}
 
 test('every fault has a row, once', () => {
   expect(table.map(([code]) => code).sort()).toEqual(Object.keys(faults).sort())

@@ -8,9 +8,11 @@ import { Connection, type ConnectionEvent } from '../../src/connection/connectio
 import type { CipherSuiteName } from '../../src/crypto/cipher-suites.ts'
 import { certificateVerifier } from '../../src/driver/certificates.ts'
 import { Driver } from '../../src/driver/driver.ts'
+import type { ServerConfig } from '../../src/handshake/config.ts'
 import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { cat, filled } from '../support/by-hand.ts'
 import { FakeCache, lookupOf } from '../support/fake-cache.ts'
+import { identity } from '../support/identities.ts'
 import { seededRandom, stillTimers, testAnchors, testCertifiedKey, testNowMs } from '../support/pair.ts'
 import { sessionId, sessionOf } from '../support/scenes.ts'
 
@@ -18,11 +20,19 @@ interface Flow {
   readonly name: string
   readonly suite: CipherSuiteName
   readonly resumed: boolean
+  /** Client certificate, staple and ticket; resumed by the ticket. */
+  readonly everyMessage: boolean
 }
 const flows: readonly Flow[] = (
-  ['TLS_RSA_WITH_AES_128_GCM_SHA256', 'TLS_RSA_WITH_AES_256_CBC_SHA256'] as const
-).flatMap(suite =>
-  [false, true].map(resumed => ({ name: `${suite}, ${resumed ? 'resumed' : 'full'}`, suite, resumed })),
+  [
+    ['TLS_RSA_WITH_AES_128_GCM_SHA256', false],
+    ['TLS_RSA_WITH_AES_256_CBC_SHA256', false],
+    ['TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256', true],
+  ] as const
+).flatMap(([suite, everyMessage]) =>
+  [false, true].map(resumed => ({
+    ...{ name: `${suite}, ${resumed ? 'resumed' : 'full'}`, suite, resumed, everyMessage },
+  })),
 )
 
 /** One side with a mind of its own: the client pings and closes, the server answers, and closes when the client has. */
@@ -31,26 +41,38 @@ class Actor {
   readonly sent: Uint8Array[] = []
   readonly #driver: Driver
 
-  constructor(role: 'client' | 'server', { suite, resumed }: Flow, reacts = true) {
-    const session = sessionOf({ cipherSuite: suite })
+  constructor(role: 'client' | 'server', { suite, resumed, everyMessage }: Flow, reacts = true) {
+    const session = sessionOf({
+      cipherSuite: suite,
+      peerCertificate: everyMessage ? identity('client-rsa').leaf.raw : filled(0, 0),
+    })
     const cache = new FakeCache(() => lookupOf(session))
     const common = {
       provider: nobleProvider,
       random: seededRandom(`actor ${role}`),
       now: () => testNowMs,
       cipherSuites: [suite],
+      // It signs without randomness: the same handshake each time.
+      signatureSchemes: ['rsa_pkcs1_sha256'] as const,
     }
-    const offered = resumed ? { session: { sessionId, session, verified: true } } : {}
+    const ticket = everyMessage ? { ticket: filled(70, 7) } : {}
+    const offered = resumed ? { session: { sessionId, ...ticket, session, verified: true } } : {}
+    const more: Partial<ServerConfig> = { clientAuth: 'require', sealTicket: () => filled(90, 8) }
     const connection = new Connection(
       role === 'server'
-        ? { ...common, role, drawSessionId: random => cache.drawId(random) }
-        : { ...common, role, serverName: 'localhost', ...offered },
+        ? { ...common, role, drawSessionId: random => cache.drawId(random), ...(everyMessage ? more : {}) }
+        : {
+            ...{ ...common, role, serverName: 'localhost', ...offered },
+            ...(everyMessage ? { tickets: true, requestOcspResponse: true } : {}),
+          },
     )
+    const own = role === 'server' ? testCertifiedKey() : identity('client-rsa')
     this.#driver = new Driver({
       connection,
       answers: {
         sessionCache: role === 'server' ? cache : undefined,
-        selectCertificate: () => testCertifiedKey(),
+        openTicket: () => ({ ...lookupOf(session), renew: true }),
+        selectCertificate: () => ({ ...own, ocspResponse: filled(50, 5) }),
         verifyCertificate: certificateVerifier({
           provider: nobleProvider,
           anchors: testAnchors,
@@ -150,6 +172,7 @@ describe.each(flows)('$name', flow => {
 
   test('the flow itself: established, data both ways, closed by both', () => {
     for (const role of sides) {
+      expect(whole[role].events.join()).toContain(`"resumed":${flow.resumed}`)
       const types = whole[role].events.map(event => (JSON.parse(event) as [ConnectionEvent])[0].type)
       expect(types).toContain('established')
       expect(types).toContain('data')

@@ -3,25 +3,66 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Connection, type Step } from '../../src/connection/connection.ts'
 import { ApiMisuse, TlsError } from '../../src/errors.ts'
+import type { ClientConfig, CommonConfig, ServerConfig } from '../../src/handshake/config.ts'
 import type { Effect } from '../../src/handshake/effects.ts'
 import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { filled } from '../support/by-hand.ts'
+import { identity } from '../support/identities.ts'
 import { connectPair, seededRandom, testCertifiedKey, testNowMs } from '../support/pair.ts'
 import { sessionId, sessionOf } from '../support/scenes.ts'
 
-const recorded = connectPair({ seed: 'totality' })
+/** Handshakes that are the same each time: PKCS #1 signs without randomness. */
+interface Flow {
+  readonly name: string
+  readonly both: Partial<CommonConfig>
+  readonly client: Partial<ClientConfig>
+  readonly server: Partial<ServerConfig>
+}
+const flows: readonly Flow[] = [
+  {
+    name: 'RSA key exchange',
+    both: { cipherSuites: ['TLS_RSA_WITH_AES_128_GCM_SHA256'] },
+    client: {},
+    server: {},
+  },
+  {
+    name: 'ECDHE with a client certificate and a ticket',
+    both: {
+      cipherSuites: ['TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256'],
+      signatureSchemes: ['rsa_pkcs1_sha256'],
+    },
+    client: { tickets: true },
+    server: { clientAuth: 'require', sealTicket: () => filled(99, 7) },
+  },
+]
 
-const connectionOf = (role: 'client' | 'server') => {
-  const common = { provider: nobleProvider, random: seededRandom(`totality ${role}`), now: () => testNowMs }
+const commonOf = (role: 'client' | 'server', { both }: Flow) => ({
+  provider: nobleProvider,
+  random: seededRandom(`totality ${role}`),
+  now: () => testNowMs,
+  ...both,
+})
+
+function connectionOf(role: 'client' | 'server', flow: Flow): Connection {
+  const common = commonOf(role, flow)
   return new Connection(
     role === 'server'
-      ? { ...common, role, drawSessionId: random => random(32) }
-      : { ...common, role, serverName: 'localhost' },
+      ? { ...common, role, drawSessionId: random => random(32), ...flow.server }
+      : { ...common, role, serverName: 'localhost', ...flow.client },
   )
 }
 
 /** What the other side once said, as whole records to play in any order. */
-const recordsFor = { server: recorded.client.sent, client: recorded.server.sent }
+function recordsOf({ both, client, server }: Flow) {
+  const recorded = connectPair({
+    seed: 'totality',
+    client: { ...both, ...client },
+    server: { ...both, ...server },
+    serverAnswers: { selectCertificate: () => testCertifiedKey() },
+    clientAnswers: { selectCertificate: () => identity('client-rsa') },
+  })
+  return { server: recorded.client.sent, client: recorded.server.sent }
+}
 
 const edits = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 3 })
 const operation = fc.oneof(
@@ -49,13 +90,15 @@ type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
 class Player {
   readonly connection: Connection
   readonly #role: 'client' | 'server'
+  readonly #records: readonly Uint8Array[]
   #open: Effect | undefined
   #stale: Effect | undefined
   #next = 0
 
-  constructor(role: 'client' | 'server') {
+  constructor(role: 'client' | 'server', flow: Flow, records: ReturnType<typeof recordsOf>) {
     this.#role = role
-    this.connection = connectionOf(role)
+    this.#records = records[role]
+    this.connection = connectionOf(role, flow)
   }
 
   /** One call; returns its Step, or the ApiMisuse it was. */
@@ -75,7 +118,7 @@ class Player {
 
   #call(operation: Operation): Step | undefined {
     const { connection } = this
-    const records = recordsFor[this.#role]
+    const records = this.#records
     switch (operation.do) {
       case 'start':
         return connection.start()
@@ -115,30 +158,43 @@ class Player {
       case 'lookupSession':
         return this.connection.answer(
           effect,
-          effect.sessionId[0] === sessionId[0] ? { session: sessionOf() } : { miss: 'miss' },
+          'sessionId' in effect && effect.sessionId[0] === sessionId[0]
+            ? { session: sessionOf() }
+            : { miss: 'miss' },
         )
       case 'selectCertificate':
-        return this.connection.answer(effect, testCertifiedKey())
+        return this.connection.answer(
+          effect,
+          this.#role === 'server' ? testCertifiedKey() : identity('client-rsa'),
+        )
       case 'decryptPreMaster': {
-        const block = effect.key.decryptRaw(effect.ciphertext)
+        const block = effect.key.decryptRaw?.(effect.ciphertext)
         return this.connection.answer(effect, block instanceof Promise ? undefined : block)
       }
+      case 'sign':
+        return this.connection.answer(effect, effect.key.sign(effect.scheme, effect.content) as Uint8Array)
       case 'verifyCertificate': {
         const key = effect.chain[0]?.subjectPublicKey
-        if (key?.type !== 'rsa') return this.connection.refuse(effect, new Error('no RSA key'))
+        if (!key || key.type === 'unsupported') return this.connection.refuse(effect, new Error('no key'))
         return this.connection.answer(effect, { publicKey: key, verified: true })
       }
     }
   }
 }
 
-test.each(['server', 'client'] as const)('%s: any calls in any order', role => {
+const roles = ['server', 'client'] as const
+const cases = flows.flatMap(flow => {
+  const records = recordsOf(flow)
+  return roles.map(role => ({ role, flow, records, name: flow.name }))
+})
+
+test.each(cases)('$role, $name: any calls in any order', ({ role, flow, records }) => {
   const reached = new Set<string>()
   const property = fc.property(
     fc.boolean(),
     fc.array(operation, { maxLength: 40 }),
     (startsWell, operations) => {
-      const player = new Player(role)
+      const player = new Player(role, flow, records)
       if (startsWell) player.play({ do: 'start' })
       let isOver = false
       for (const each of operations) {
@@ -160,23 +216,24 @@ test.each(['server', 'client'] as const)('%s: any calls in any order', role => {
   expect([...reached]).toEqual(expect.arrayContaining(['handshaking', 'failed']))
 })
 
-test.each(['server', 'client'] as const)('%s: raw bytes', role => {
+test.each(cases)('$role, $name: raw bytes', ({ role, flow }) => {
   const property = fc.property(fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 8 }), chunks => {
-    const connection = connectionOf(role)
+    const connection = connectionOf(role, flow)
     connection.start()
     for (const chunk of chunks) connection.receive(chunk)
   })
   fc.assert(property, { numRuns: 500 })
 })
 
-test('the recorded flows themselves end open: what is played is not all refused at once', () => {
-  for (const role of ['server', 'client'] as const) {
-    const player = new Player(role)
+test.each(cases)(
+  '$role, $name: the recorded flow itself ends open: what is played is not all refused at once',
+  ({ role, flow, records }) => {
+    const player = new Player(role, flow, records)
     player.play({ do: 'start' })
-    for (let i = 0; i < recordsFor[role].length; i++) {
+    for (let i = 0; i < records[role].length; i++) {
       player.play({ do: 'next' })
-      for (let answers = 0; answers < 4; answers++) player.play({ do: 'answer' })
+      for (let answers = 0; answers < 5; answers++) player.play({ do: 'answer' })
     }
     expect(player.connection.state).toBe('open')
-  }
-})
+  },
+)

@@ -206,8 +206,8 @@ describe('the host', () => {
     answer.resolve({ miss: 'miss' })
     await settle()
     expect(heard).toEqual([true, false])
-    // DESIGN §3: a flight leaves in one write: ServerHello, Certificate, ServerHelloDone.
-    expect(flights).toEqual([3])
+    // DESIGN §3: a flight leaves in one write: ServerHello, Certificate, ServerKeyExchange, ServerHelloDone.
+    expect(flights).toEqual([4])
   })
 })
 

@@ -261,6 +261,8 @@ describe('a client and ServerHello', () => {
       'renegotiation_info',
       'extended_master_secret',
       'encrypt_then_mac',
+      'supported_groups',
+      'ec_point_formats',
       'signature_algorithms',
     ])
   })

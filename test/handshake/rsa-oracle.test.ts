@@ -195,12 +195,13 @@ describe.each(suites)('%s', suite => {
 
   test('a refusal by the key, and a key that throws', () => {
     const { publicKey } = testCertifiedKey().key
+    const sign = () => none
     const exchange = vec16(rsaRawEncrypt(blockOf(secret)))
-    const refusing: PrivateKey = { type: 'rsa', publicKey, decryptRaw: () => undefined }
+    const refusing: PrivateKey = { publicKey, sign, decryptRaw: () => undefined }
     expect(play({ suite, exchange, key: refusing })).toEqual(first)
     const throwing: PrivateKey = {
-      type: 'rsa',
       publicKey,
+      sign,
       decryptRaw: () => {
         throw new Error('the HSM is on fire')
       },

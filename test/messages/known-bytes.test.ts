@@ -44,7 +44,7 @@ describe('OpenSSL', () => {
     expect(hello.compressionMethods).toEqual(['null'])
     expect(hello.extensions?.map(extension => extension.extensionType)).toEqual([
       'server_name',
-      35, // session_ticket is kept as a number
+      'session_ticket',
       'encrypt_then_mac',
       'extended_master_secret',
       'signature_algorithms',
@@ -52,9 +52,10 @@ describe('OpenSSL', () => {
     expect(hostNameOf(findExtension(hello.extensions, 'server_name'))).toBe('localhost')
     const { supportedSignatureAlgorithms } = findExtension(hello.extensions, 'signature_algorithms')!
     expect(supportedSignatureAlgorithms).toHaveLength(20)
-    expect(supportedSignatureAlgorithms[0]).toEqual({ hash: 'sha256', signature: 'ecdsa' })
-    expect(supportedSignatureAlgorithms[3]).toEqual({ hash: 8, signature: 7 }) // ed25519 (RFC 8422 §5.1.3)
-    expect(supportedSignatureAlgorithms[11]).toEqual({ hash: 'sha256', signature: 'rsa' })
+    expect(supportedSignatureAlgorithms[0]).toBe('ecdsa_secp256r1_sha256')
+    expect(supportedSignatureAlgorithms[3]).toBe('ed25519') // 8, 7 (RFC 8422 §5.1.3)
+    expect(supportedSignatureAlgorithms[4]).toBe(0x0808) // ed448, which is not done here
+    expect(supportedSignatureAlgorithms[11]).toBe('rsa_pkcs1_sha256')
     expect(encodeHandshake('client_hello', hello)).toEqual(openssl.clientHello.subarray(5))
   })
 
@@ -67,7 +68,7 @@ describe('OpenSSL', () => {
     expect(hello.compressionMethod).toBe('null')
     expect(hello.extensions).toEqual([
       { extensionType: 'renegotiation_info', extensionData: { renegotiatedConnection: none } },
-      { extensionType: 35, extensionData: none },
+      { extensionType: 'session_ticket', extensionData: {} },
       { extensionType: 'extended_master_secret', extensionData: {} },
     ])
     expect(encodeHandshake('server_hello', hello)).toEqual(message)
@@ -108,13 +109,10 @@ describe('spelt out', () => {
 
   test('ServerKeyExchange', () => {
     expect(
-      decodeHandshakeBody('server_key_exchange', hex('0001 11 0001 05 0001 09 0401 0004 01020304')),
+      decodeHandshakeBody('server_key_exchange', hex('0001 11 0001 05 0001 09 0401 0004 01020304'), 'dhe'),
     ).toEqual({
       params: { dhP: hex('11'), dhG: hex('05'), dhYs: hex('09') },
-      signedParams: {
-        algorithm: { hash: 'sha256', signature: 'rsa' },
-        signature: hex('01020304'),
-      },
+      signedParams: { algorithm: 'rsa_pkcs1_sha256', signature: hex('01020304') },
     })
   })
 
@@ -124,8 +122,8 @@ describe('spelt out', () => {
     ).toEqual({
       certificateTypes: ['rsa_sign', 'ecdsa_sign', 5],
       supportedSignatureAlgorithms: [
-        { hash: 'sha256', signature: 'rsa' },
-        { hash: 'sha512', signature: 'ecdsa' },
+        'rsa_pkcs1_sha256',
+        'ecdsa_secp521r1_sha512', // sha512, ecdsa
       ],
       certificateAuthorities: [hex('3000')],
     })
@@ -133,7 +131,7 @@ describe('spelt out', () => {
 
   test('CertificateVerify', () => {
     expect(decodeHandshakeBody('certificate_verify', hex('0201 0002 abcd'))).toEqual({
-      handshakeMessages: { algorithm: { hash: 'sha1', signature: 'rsa' }, signature: hex('abcd') },
+      handshakeMessages: { algorithm: 'rsa_pkcs1_sha1', signature: hex('abcd') },
     })
   })
 

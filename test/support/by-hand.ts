@@ -16,11 +16,12 @@ export const vec24 = (...parts: readonly Uint8Array[]): Bytes => cat(u24(cat(...
 export const filled = (length: number, value: number): Bytes => new Uint8Array(length).fill(value)
 export const none: Bytes = new Uint8Array(0)
 
-/** RFC 5246 §7.4: `enum { ... } HandshakeType`. */
+/** RFC 5246 §7.4, RFC 5077 §3.3, RFC 6066 §8: `enum { ... } HandshakeType`. */
 export const typeNumbers: Readonly<Record<HandshakeType, number>> = {
   hello_request: 0,
   client_hello: 1,
   server_hello: 2,
+  new_session_ticket: 4,
   certificate: 11,
   server_key_exchange: 12,
   certificate_request: 13,
@@ -28,6 +29,7 @@ export const typeNumbers: Readonly<Record<HandshakeType, number>> = {
   certificate_verify: 15,
   client_key_exchange: 16,
   finished: 20,
+  certificate_status: 22,
 }
 export const handshakeTypes = Object.keys(typeNumbers) as readonly HandshakeType[]
 
@@ -90,24 +92,14 @@ export function serverHelloBody(hello: HelloByHand = {}): Bytes {
 export const certificateBody = (list: readonly Uint8Array[] = testCertifiedKey().certificateList): Bytes =>
   vec24(...list.map(der => vec24(der)))
 
-/** A well-formed body of every type (RFC 5246 §7.4). */
-export function validBody(type: HandshakeType): Bytes {
+/** A well-formed body of every type (RFC 5246 §7.4); two of them are laid out as the key exchange wants it. */
+export function validBody(type: HandshakeType, keyExchange: 'rsa' | 'dhe' | 'ecdhe' = 'rsa'): Bytes {
   switch (type) {
     case 'hello_request':
     case 'server_hello_done':
       return none
     case 'client_hello':
-      return clientHelloBody({
-        sessionId: filled(4, 7),
-        extensions: [
-          extensions.serverName('localhost'),
-          extensions.signatureAlgorithms,
-          extensions.encryptThenMac,
-          extensions.extendedMasterSecret,
-          extensions.renegotiationInfo,
-          [0x1234, hex('aabb')],
-        ],
-      })
+      return clientHelloBody({ sessionId: filled(4, 7), extensions: helloExtensions })
     case 'server_hello':
       return serverHelloBody({
         sessionId: filled(4, 9),
@@ -115,7 +107,14 @@ export function validBody(type: HandshakeType): Bytes {
       })
     case 'certificate':
       return certificateBody()
+    case 'certificate_status':
+      return cat(u8(1), vec24(hex('3003020101')))
+    case 'new_session_ticket':
+      return cat(hex('00000e10'), vec16(filled(40, 0x71)))
     case 'server_key_exchange':
+      // named_curve, x25519, sha256 with ecdsa, a signature of 4 bytes.
+      if (keyExchange === 'ecdhe')
+        return cat(hex('03 001d'), vec8(filled(32, 9)), hex('0403'), vec16(hex('01020304')))
       // dh_p = 17, dh_g = 5, dh_Ys = 9, sha256 with rsa, a signature of 4 bytes.
       return cat(vec16(u8(0x11)), vec16(u8(5)), vec16(u8(9)), hex('0401'), vec16(hex('01020304')))
     case 'certificate_request':
@@ -124,8 +123,17 @@ export function validBody(type: HandshakeType): Bytes {
     case 'certificate_verify':
       return cat(hex('0401'), vec16(hex('01020304')))
     case 'client_key_exchange':
-      return vec16(filled(256, 0x33))
+      return keyExchange === 'ecdhe' ? vec8(filled(32, 9)) : vec16(filled(256, 0x33))
     case 'finished':
       return filled(12, 0xf1)
   }
 }
+
+const helloExtensions: readonly ExtensionByHand[] = [
+  extensions.serverName('localhost'),
+  extensions.signatureAlgorithms,
+  extensions.encryptThenMac,
+  extensions.extendedMasterSecret,
+  extensions.renegotiationInfo,
+  [0x1234, hex('aabb')],
+]

@@ -1,8 +1,6 @@
 /** A client and a server in memory: no sockets, no clock of their own, seeded randomness. */
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { Connection, type ConnectionEvent } from '../../src/connection/connection.ts'
-import type { CryptoProvider, RandomBytes } from '../../src/crypto/provider.ts'
+import type { CryptoProvider } from '../../src/crypto/provider.ts'
 import { certificateVerifier, selectByServerName } from '../../src/driver/certificates.ts'
 import { type Answers, Driver, type Timers } from '../../src/driver/driver.ts'
 import { MemorySessionCache } from '../../src/driver/memory-session-cache.ts'
@@ -10,29 +8,13 @@ import type { PeerAlert, TlsError } from '../../src/errors.ts'
 import type { ClientConfig, ServerConfig } from '../../src/handshake/config.ts'
 import type { Established } from '../../src/handshake/flow.ts'
 import { nobleProvider, privateKey } from '../../src/providers/noble/index.ts'
+import type { Certificate } from '../../src/x509/certificate.ts'
 import { certificatesFromPem } from '../../src/x509/certificate-pem.ts'
 import { type CertifiedKey, certifiedKey } from '../../src/x509/certified-key.ts'
+import { fixture, seededRandom } from './fixtures.ts'
+import { identity } from './identities.ts'
 
-export const fixture = (name: string): string =>
-  readFileSync(new URL(`../fixtures/${name}`, import.meta.url), 'utf8')
-
-/** Random bytes that are the same every time: SHA-256 of a label and a counter. */
-export function seededRandom(label: string): RandomBytes {
-  let counter = 0
-  return length => {
-    const bytes = new Uint8Array(length)
-    for (let offset = 0; offset < length; offset += 32) {
-      bytes.set(
-        createHash('sha256')
-          .update(`${label} ${counter++}`)
-          .digest()
-          .subarray(0, length - offset),
-        offset,
-      )
-    }
-    return bytes
-  }
-}
+export { fixture, seededRandom } from './fixtures.ts'
 
 /** Timers that never fire, at a time that stands still. */
 export const stillTimers: Timers = { now: () => 0, schedule: () => () => {} }
@@ -49,8 +31,10 @@ export function testCertifiedKey(): CertifiedKey {
   return shared
 }
 
-/** The fixtures' authority. */
-export const testAnchors = certificatesFromPem(fixture('ca.pem'), 'ca')
+/** The fixtures' authorities: of the RSA server, of the other servers, of clients, and of those with a flaw. */
+export const testAnchors = ['ca.pem', 'ec-ca.pem', 'client-ca.pem', 'handshake/ca.pem'].flatMap(name =>
+  certificatesFromPem(fixture(name), 'ca'),
+)
 
 /** One side: its driver, what it wants sent, and what happened to it. */
 export class Side {
@@ -104,7 +88,13 @@ export interface PairOptions {
   readonly provider?: CryptoProvider
   readonly now?: () => number
   readonly seed?: string
+  /** What the sides answer in place of, or beside, the usual. */
+  readonly clientAnswers?: Answers
+  readonly serverAnswers?: Answers
+  readonly anchors?: readonly Certificate[]
 }
+
+const anchorsOf = ({ anchors = testAnchors }: PairOptions) => anchors
 
 export function serverSide(options: PairOptions = {}): Side {
   const {
@@ -122,8 +112,15 @@ export function serverSide(options: PairOptions = {}): Side {
     ...options.server,
   }
   return new Side(new Connection(config), {
-    selectCertificate: selectByServerName([testCertifiedKey()]),
+    selectCertificate: selectByServerName([testCertifiedKey(), identity('ec')]),
     sessionCache: cache,
+    verifyCertificate: certificateVerifier({
+      provider,
+      anchors: anchorsOf(options),
+      now,
+      rejectUnauthorized: true,
+    }),
+    ...options.serverAnswers,
   })
 }
 
@@ -140,10 +137,11 @@ export function clientSide(options: PairOptions = {}): Side {
   return new Side(new Connection(config), {
     verifyCertificate: certificateVerifier({
       provider,
-      anchors: testAnchors,
+      anchors: anchorsOf(options),
       now,
       rejectUnauthorized: true,
     }),
+    ...options.clientAnswers,
   })
 }
 

@@ -13,7 +13,6 @@ import {
 } from 'node:crypto'
 import { type CipherSuiteName, cipherSuite } from '../../src/crypto/cipher-suites.ts'
 import type { HandshakeType } from '../../src/messages/handshake.ts'
-import { createProtection, type Protection } from '../../src/record/protection.ts'
 import {
   type Bytes,
   cat,
@@ -30,10 +29,28 @@ import {
   serverHelloBody,
   typeNumbers,
   u16,
+  vec8,
   vec16,
+  vec24,
 } from './by-hand.ts'
-import { nodeCryptoProvider } from './node-crypto-provider.ts'
+import {
+  certificateDer,
+  type IdentityName,
+  keyObject,
+  signByHand,
+  usualScheme,
+  verifyByHand,
+} from './identities.ts'
+import {
+  type FieldByHand,
+  type GroupByHand,
+  paramsBody,
+  readParams,
+  type ShareByHand,
+  shareOf,
+} from './key-exchange-by-hand.ts'
 import { fixture, type Side, seededRandom } from './pair.ts'
+import { RecordState, recordShapeOf } from './records-by-hand.ts'
 
 /** RFC 5246 §5, over node:crypto alone. */
 export function prfByHand(
@@ -59,10 +76,26 @@ export interface PuppetOptions {
   /** Default true. */
   readonly extendedMasterSecret?: boolean
   readonly encryptThenMac?: boolean
-  /** Resume this one: the puppet offers it, or takes it up. */
-  readonly session?: { readonly id: Uint8Array; readonly masterSecret: Uint8Array } | undefined
+  /** Resume this one, by its ID or its ticket: the puppet offers it, or takes it up. */
+  readonly session?:
+    | { readonly id: Uint8Array; readonly masterSecret: Uint8Array; readonly ticket?: Uint8Array }
+    | undefined
   /** More fields, or other ones, for its hello. */
   readonly hello?: HelloByHand
+  /** Extensions for its hello beside the usual ones, or in place of those of the same type. */
+  readonly extensions?: readonly ExtensionByHand[]
+  /** Of (EC)DHE; x25519 or ffdhe2048 by default. */
+  readonly group?: GroupByHand | FieldByHand
+  /** Whose certificate and key it has: a server by its suite, a client none by default. */
+  readonly identity?: IdentityName
+  /** The number of the scheme that it signs with; the usual one of its key by default. */
+  readonly scheme?: number
+  /** Server: sends CertificateRequest. Client: knows that one will come, and sends Certificate. */
+  readonly clientAuth?: boolean
+  /** Server: promises this ticket and sends it. */
+  readonly newTicket?: Uint8Array
+  /** Server: promises this response and sends it. */
+  readonly ocspResponse?: Uint8Array
 }
 
 export type PuppetStep = HandshakeType | 'change_cipher_spec'
@@ -75,12 +108,13 @@ export class Puppet {
   #waiting: Bytes = none
   #joined: Bytes = none
   #transcript: Bytes = none
-  #read: Protection | undefined
-  #write: Protection | undefined
+  #read: RecordState | undefined
+  #write: RecordState | undefined
   #randoms: { client: Uint8Array; server: Uint8Array } = { client: none, server: none }
   #suite: CipherSuiteName
   masterSecret: Bytes | undefined
   preMasterSecret: Bytes | undefined
+  #share: ShareByHand | undefined
   /** What encrypts the premaster secret in place of node:crypto. */
   makeClientKeyExchange: (preMasterSecret: Uint8Array) => Uint8Array = preMasterSecret =>
     vec16(publicEncrypt({ key: serverPublicKey(), padding: constants.RSA_PKCS1_PADDING }, preMasterSecret))
@@ -96,14 +130,36 @@ export class Puppet {
 
   /** The steps of a whole handshake of this peer (RFC 5246 §7.3, figures 1 and 2). */
   get steps(): readonly PuppetStep[] {
+    const { session, clientAuth, identity, newTicket, ocspResponse } = this.#options
+    const maybe = (condition: unknown, step: PuppetStep) => (condition ? [step] : [])
+    const end = ['change_cipher_spec', 'finished'] as const
     if (this.role === 'client') {
-      return this.#options.session
-        ? ['client_hello', 'change_cipher_spec', 'finished']
-        : ['client_hello', 'client_key_exchange', 'change_cipher_spec', 'finished']
+      if (session) return ['client_hello', ...end]
+      return [
+        'client_hello',
+        ...maybe(clientAuth, 'certificate'),
+        'client_key_exchange',
+        ...maybe(clientAuth && identity, 'certificate_verify'),
+        ...end,
+      ]
     }
-    return this.#options.session
-      ? ['server_hello', 'change_cipher_spec', 'finished']
-      : ['server_hello', 'certificate', 'server_hello_done', 'change_cipher_spec', 'finished']
+    const ticket = maybe(newTicket, 'new_session_ticket')
+    if (session) return ['server_hello', ...ticket, ...end]
+    return [
+      'server_hello',
+      'certificate',
+      ...maybe(ocspResponse, 'certificate_status'),
+      ...maybe(this.keyExchange !== 'rsa', 'server_key_exchange'),
+      ...maybe(clientAuth, 'certificate_request'),
+      'server_hello_done',
+      ...ticket,
+      ...end,
+    ]
+  }
+
+  /** As the suite's name has it. */
+  get keyExchange(): 'rsa' | 'dhe' | 'ecdhe' {
+    return this.#suite.includes('_ECDHE_') ? 'ecdhe' : this.#suite.includes('_DHE_') ? 'dhe' : 'rsa'
   }
 
   /** Takes the first `count` steps; all of them by default. */
@@ -117,33 +173,64 @@ export class Puppet {
 
   /** The body that belongs here for each message of `steps`. */
   rightBody(type: HandshakeType): Uint8Array {
-    const { session, hello } = this.#options
+    const { hello, newTicket = none, ocspResponse = none } = this.#options
     switch (type) {
       case 'client_hello':
-        return clientHelloBody({
-          suites: [cipherSuite(this.#suite).number],
-          sessionId: session?.id ?? none,
-          extensions: this.#helloExtensions([extensions.serverName('localhost')]),
-          ...hello,
-        })
+        return clientHelloBody({ ...this.#usualHello([extensions.serverName('localhost')]), ...hello })
       case 'server_hello':
-        return serverHelloBody({
-          suites: [cipherSuite(this.#suite).number],
-          sessionId: session?.id ?? filled(32, 0x1d),
-          extensions: this.#helloExtensions([]),
-          ...hello,
-        })
+        return serverHelloBody({ ...this.#usualHello([]), ...hello })
       case 'certificate':
-        return certificateBody()
-      case 'client_key_exchange': {
-        this.preMasterSecret ??= cat(hex('0303'), seededRandom('puppet premaster')(46))
-        return this.makeClientKeyExchange(this.preMasterSecret)
-      }
+        return certificateBody(this.#identity ? [certificateDer(this.#identity)] : [])
+      case 'certificate_status':
+        return cat(Uint8Array.of(1), vec24(ocspResponse))
+      case 'server_key_exchange':
+        return this.serverKeyExchange()
+      case 'certificate_request':
+        // rsa_sign, ecdsa_sign; every scheme; any authority.
+        return cat(vec8(hex('0140')), vec16(...allSchemes.map(u16)), vec16())
+      case 'client_key_exchange':
+        return this.#clientKeyExchange()
+      case 'certificate_verify':
+        return this.signed(this.#transcript)
+      case 'new_session_ticket':
+        return cat(hex('0000012c'), vec16(newTicket))
       case 'finished':
         return this.verifyData(this.role)
       default:
         return none
     }
+  }
+
+  /** ServerKeyExchange of a fresh share; `change` has the last word on what is signed and sent (RFC 5246 §7.4.3). */
+  serverKeyExchange(
+    change: { readonly params?: Uint8Array; readonly signed?: Uint8Array; readonly scheme?: number } = {},
+  ): Bytes {
+    const group = this.#options.group ?? (this.keyExchange === 'ecdhe' ? 'x25519' : 'ffdhe2048')
+    this.#share = shareOf(group)
+    const params = change.params ?? paramsBody(group, this.#share.publicKey)
+    const content = cat(this.#randoms.client, this.#randoms.server, params)
+    return cat(params, this.signed(change.signed ?? content, change.scheme))
+  }
+
+  /** `digitally-signed` over `content` with its own key (RFC 5246 §4.7). */
+  signed(content: Uint8Array, scheme = this.#options.scheme): Bytes {
+    const key = keyObject(this.#identity!)
+    const number = scheme ?? usualScheme(key)
+    return cat(u16(number), vec16(signByHand(key, number, content)))
+  }
+
+  /** All messages so far, as they were sent (RFC 5246 §7.4.8). */
+  get handshakeMessages(): Bytes {
+    return this.#transcript
+  }
+
+  get randoms(): { readonly client: Uint8Array; readonly server: Uint8Array } {
+    return this.#randoms
+  }
+
+  get #identity(): IdentityName | undefined {
+    const byDefault = this.role === 'client' ? undefined : this.#suite.includes('ECDSA') ? 'ec' : 'server'
+    return this.#options.identity ?? byDefault
   }
 
   /** Sends one handshake message in one record. */
@@ -243,7 +330,7 @@ export class Puppet {
     return prfByHand(this.#hash, this.masterSecret!, {
       label: 'key expansion',
       seed: cat(this.#randoms.server, this.#randoms.client),
-      length: 136,
+      length: 208,
     })
   }
 
@@ -268,22 +355,76 @@ export class Puppet {
       const raw = this.#joined.slice(0, 4 + length)
       this.#joined = this.#joined.slice(4 + length)
       this.heard.push({ type: 'handshake', message: raw[0]!, body: raw.slice(4), raw })
-      if (raw[0] === 16) {
-        const key = createPrivateKey(fixture('server.key'))
-        this.preMasterSecret = pkcs1Decrypt(key, raw.slice(6))
-      }
+      this.#learn(raw[0]!, raw.slice(4))
       this.note(raw[0]!, raw.slice(4))
     }
   }
 
+  /** What a message of the subject says about keys, its signatures verified. */
+  #learn(message: number, body: Bytes): void {
+    if (message === typeNumbers.server_key_exchange) {
+      const { group, publicKey, end } = readParams(body, this.keyExchange === 'ecdhe')
+      this.#share = shareOf(group)
+      this.preMasterSecret = this.#share.agree(publicKey)
+      this.#verifySigned(body.slice(end), cat(this.#randoms.client, this.#randoms.server, body.slice(0, end)))
+    } else if (message === typeNumbers.certificate_verify) {
+      this.#verifySigned(body, this.#transcript)
+    } else if (message === typeNumbers.client_key_exchange) {
+      this.preMasterSecret =
+        this.keyExchange === 'rsa'
+          ? pkcs1Decrypt(createPrivateKey(fixture('server.key')), body.slice(2))
+          : this.#share?.agree(body.slice(this.keyExchange === 'ecdhe' ? 1 : 2))
+    }
+  }
+
+  #verifySigned(signed: Bytes, content: Uint8Array): void {
+    const leaf = this.heardMessage('certificate')!.slice(6)
+    verifyByHand(leaf, (signed[0]! << 8) | signed[1]!, content, signed.slice(4))
+  }
+
+  #clientKeyExchange(): Bytes {
+    if (this.keyExchange === 'rsa') {
+      this.preMasterSecret ??= cat(hex('0303'), seededRandom('puppet premaster')(46))
+      return cat(this.makeClientKeyExchange(this.preMasterSecret))
+    }
+    const publicKey = this.#share?.publicKey ?? none
+    return this.keyExchange === 'ecdhe' ? vec8(publicKey) : vec16(publicKey)
+  }
+
+  #usualHello(list: readonly ExtensionByHand[]): HelloByHand {
+    const { session } = this.#options
+    const echoed = () => {
+      const offered = this.heardMessage('client_hello')!
+      return offered.slice(35, 35 + offered[34]!)
+    }
+    const byDefault = this.role === 'client' ? none : filled(32, 0x1d)
+    const isTicketTaken = this.role === 'server' && session?.ticket !== undefined
+    return {
+      suites: [cipherSuite(this.#suite).number],
+      sessionId: isTicketTaken ? echoed() : (session?.id ?? byDefault),
+      extensions: this.#helloExtensions(list),
+    }
+  }
+
   #helloExtensions(list: readonly ExtensionByHand[]): ExtensionByHand[] {
-    const { extendedMasterSecret = true, encryptThenMac = false } = this.#options
-    return [
+    const { extendedMasterSecret = true, encryptThenMac = false, extensions: more = [] } = this.#options
+    const { session, newTicket, ocspResponse } = this.#options
+    const usual: ExtensionByHand[] = [
       ...list,
       extensions.renegotiationInfo,
       ...(extendedMasterSecret ? [extensions.extendedMasterSecret] : []),
       ...(encryptThenMac ? [extensions.encryptThenMac] : []),
     ]
+    if (this.role === 'client') {
+      if (session?.ticket) usual.push([35, session.ticket])
+      if (this.keyExchange !== 'rsa')
+        usual.push([10, vec16(...[29, 23, 24, 25, 256].map(u16))], [11, vec8(hex('00'))])
+      if (this.keyExchange !== 'rsa') usual.push([13, vec16(...allSchemes.map(u16))])
+    } else {
+      if (newTicket) usual.push([35, none])
+      if (ocspResponse) usual.push([5, none])
+    }
+    return [...usual.filter(([type]) => !more.some(([other]) => other === type)), ...more]
   }
 
   /** RFC 5246 §8.1, RFC 7627 §4. */
@@ -313,27 +454,25 @@ export class Puppet {
   }
 
   /** The key block cut up by the table of RFC 5246 §A.5 and RFC 5288 §3. */
-  #protection(writer: 'client' | 'server'): Protection {
-    const keyLength = this.#suite.includes('AES_256') ? 32 : 16
-    const isGcm = this.#suite.includes('GCM')
-    const macLength = isGcm ? 0 : this.#suite.endsWith('SHA256') ? 32 : 20
-    const ivLength = isGcm ? 4 : 0
+  #protection(writer: 'client' | 'server'): RecordState {
+    const shape = recordShapeOf(this.#suite)
+    const { macLength, keyLength, ivLength } = shape
     const at = writer === 'client' ? 0 : 1
     const cut = (start: number, length: number) =>
       this.keyBlock.slice(start + at * length, start + (at + 1) * length)
-    return createProtection({
-      provider: nodeCryptoProvider,
-      suite: cipherSuite(this.#suite),
-      keys: {
-        macKey: cut(0, macLength),
-        key: cut(2 * macLength, keyLength),
-        iv: cut(2 * macLength + 2 * keyLength, ivLength),
-      },
-      encryptThenMac: !isGcm && this.#options.encryptThenMac === true,
-      random: seededRandom('puppet iv'),
-    })
+    const keys = {
+      mac: cut(0, macLength),
+      key: cut(2 * macLength, keyLength),
+      iv: cut(2 * macLength + 2 * keyLength, ivLength),
+    }
+    return new RecordState(shape, keys, this.#options.encryptThenMac === true)
   }
 }
+
+/** Every scheme that is known here, as a client or a server offers them. */
+export const allSchemes = [
+  0x0403, 0x0503, 0x0603, 0x0807, 0x0804, 0x0805, 0x0806, 0x0809, 0x080a, 0x080b, 0x0401, 0x0501, 0x0601,
+]
 
 const serverPublicKey = () => createPublicKey(fixture('server.pem'))
 

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/bytes.ts'
 import { ApiMisuse } from '../../src/errors.ts'
 import { type PrivateKeyComponents, parsePrivateKey } from '../../src/x509/private-key.ts'
-import { curveComponentsOf, rsaComponentsOf } from '../support/node-keys.ts'
+import { curveComponentsOf, pssPairFor, rsaComponentsOf } from '../support/node-keys.ts'
 import { needs } from '../support/peers.ts'
 import { fixture } from './fixtures.ts'
 
@@ -60,11 +60,10 @@ describe('parsePrivateKey', () => {
     }
   })
 
-  const bound = { hashAlgorithm: 'sha384', mgf1HashAlgorithm: 'sha384', saltLength: 48 }
   test.each([
     ['Ed25519', generateKeyPairSync('ed25519').privateKey],
     ['RSA-PSS', generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).privateKey],
-    ['RSA-PSS for one hash', generateKeyPairSync('rsa-pss', { modulusLength: 2048, ...bound }).privateKey],
+    ['RSA-PSS for one hash', pssPairFor('sha384').privateKey],
   ])('reads what node:crypto writes for %s', (_, key) => {
     const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString()
     expectComponents(parsePrivateKey(pem), pem)
@@ -174,8 +173,7 @@ function secp256k1(type: 'pkcs8' | 'sec1'): string {
 }
 
 function pssSha1(): string {
-  const options = { modulusLength: 1024, hashAlgorithm: 'sha1', mgf1HashAlgorithm: 'sha1', saltLength: 20 }
-  return pkcs8(generateKeyPairSync('rsa-pss', options).privateKey)
+  return pkcs8(pssPairFor('sha1', 1024).privateKey)
 }
 
 function derOf(pem: string): { label: string; der: Buffer } {
