@@ -57,7 +57,7 @@ describe.each<CipherSuiteName>([
             length,
           })
           // Node takes an absent context for none, and an empty one for an empty one, as OpenSSL does.
-          const theirs = socket.exportKeyingMaterial(length, label, bytes && Buffer.from(bytes))
+          const theirs = socket.exportKeyingMaterial(length, label, (bytes && Buffer.from(bytes)) as Buffer)
           expect(toHex(ours), `${label} ${length}`).toBe(theirs.toString('hex'))
         }
       }
