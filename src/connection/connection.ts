@@ -120,10 +120,15 @@ export class Connection {
     return this.#flow.verifyData
   }
 
-  /** RFC 5929 §3; `undefined` before the handshake ended. */
+  /**
+   * RFC 5929 §3; `undefined` before the handshake ended, and of a session resumed without extended master secret: there somebody in
+   * the middle may have made it the same on two connections (RFC 7627 §1).
+   */
   get tlsUnique(): Uint8Array | undefined {
     if (!this.#established) return undefined
-    return this.#established.resumed ? this.verifyData.server : this.verifyData.client
+    const { resumed, session } = this.#established
+    if (!resumed) return this.verifyData.client
+    return session.extendedMasterSecret ? this.verifyData.server : undefined
   }
 
   /**
