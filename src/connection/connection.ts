@@ -46,6 +46,8 @@ export type ConnectionEvent =
   | { readonly type: 'data'; readonly bytes: Uint8Array }
   | { readonly type: 'keylog'; readonly line: string }
   | { readonly type: 'warning'; readonly description: AlertDescription | number }
+  /** The peer wanted to renegotiate; it was told no, or nothing where that is configured or nothing more can be said. */
+  | { readonly type: 'renegotiationRefused' }
   /** The peer's close_notify: no more data will come. Answer it with close() when all is written. */
   | { readonly type: 'peerClosed' }
   /** The connection is over: TlsError for a fault that was found here, PeerAlert for one the peer found. */
@@ -242,6 +244,14 @@ export class Connection {
     })
   }
 
+  /** The application has had enough: the reason's alert leaves, and all ends. It may be one of its own, `REFUSED`. */
+  fail(reason: TlsError): Step {
+    this.#requireStarted()
+    return this.#step(() => {
+      if (!this.#isOver) throw reason
+    })
+  }
+
   /** Drops everything at once and wipes the secrets. Says nothing to the peer. */
   abort(): void {
     if (!this.#isOver) {
@@ -401,6 +411,7 @@ export class Connection {
     this.#tolerate(wanted)
     const isIgnored = this.#config.role === 'client' && this.#config.ignoreHelloRequests
     if (this.#state === 'open' && !isIgnored) this.#sendAlert('warning', 'no_renegotiation')
+    this.#events.push({ type: 'renegotiationRefused' })
   }
 
   #tolerate(what: string): void {
