@@ -3,6 +3,7 @@ import {
   createECDH,
   createPrivateKey,
   createPublicKey,
+  type DiffieHellman,
   diffieHellman,
   type ECDH,
 } from 'node:crypto'
@@ -71,11 +72,19 @@ function setPrivateKey(ecdh: ECDH, random: RandomBytes, length: number): void {
   }
 }
 
+/** node:crypto tests for a prime whenever it is given one, which takes seconds for the long ones: once will do. */
+const fields = new Map<bigint, DiffieHellman>()
+
 function finiteFieldShare({ p, g }: FiniteFieldGroup, random: RandomBytes): KeyShare {
-  const dh = createDiffieHellman(Buffer.from(bytesOf(p)), Buffer.from(bytesOf(g)))
-  dh.setPrivateKey(random(32))
+  const dh = fields.get(p) ?? createDiffieHellman(Buffer.from(bytesOf(p)), Buffer.from(bytesOf(g)))
+  fields.set(p, dh)
+  const exponent = random(32)
+  dh.setPrivateKey(exponent)
   const publicKey = dh.generateKeys()
   const padded = Buffer.concat([Buffer.alloc(bytesOf(p).length - publicKey.length), publicKey])
-  // RFC 5246 §8.1.2: without leading zeros, which node:crypto puts there.
-  return share(padded, peer => bytesOf(BigInt(`0x${dh.computeSecret(peer).toString('hex')}`)))
+  return share(padded, peer => {
+    dh.setPrivateKey(exponent)
+    // RFC 5246 §8.1.2: without leading zeros, which node:crypto puts there.
+    return bytesOf(BigInt(`0x${dh.computeSecret(peer).toString('hex')}`))
+  })
 }

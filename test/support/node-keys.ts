@@ -1,5 +1,11 @@
 /** Keys of node:crypto in our shape, by its JWK export and not by our parsers. */
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  type RSAPSSKeyPairKeyObjectOptions,
+} from 'node:crypto'
 import { concatBytes } from '../../src/bytes.ts'
 import { bytesOf } from '../../src/crypto/finite-fields.ts'
 import type { EcCurve, HashAlgorithm, PublicKey } from '../../src/crypto/provider.ts'
@@ -15,6 +21,14 @@ const curves: Readonly<Record<string, EcCurve>> = {
 
 const bytes = (base64url: string | undefined) => Uint8Array.from(Buffer.from(base64url ?? '', 'base64url'))
 const big = (base64url: string | undefined) => BigInt(`0x${Buffer.from(bytes(base64url)).toString('hex')}`)
+
+/** A key pair for RSASSA-PSS with one hash, and a salt as long as it. */
+export function pssPairFor(hash: 'sha1' | 'sha256' | 'sha384', modulusLength = 2048) {
+  const saltLength = { sha1: 20, sha256: 32, sha384: 48 }[hash]
+  // Node's types have the salt's length as a string, Node itself as a number.
+  const options = { modulusLength, hashAlgorithm: hash, mgf1HashAlgorithm: hash, saltLength } as object
+  return generateKeyPairSync('rsa-pss', options as RSAPSSKeyPairKeyObjectOptions)
+}
 
 /** The public half of a key, private or public. */
 export function publicKeyOf(key: KeyObject): PublicKey {
