@@ -103,6 +103,7 @@ export const faults = {
   CERTIFICATE_EXPIRED: ['incompatible', 'certificate_expired'],
   CERTIFICATE_UNKNOWN: ['incompatible', 'certificate_unknown'],
   CERTIFICATE_REFUSED: ['incompatible', 'bad_certificate'],
+  BAD_OCSP_RESPONSE: ['incompatible', 'bad_certificate_status_response'],
   UNKNOWN_CA: ['incompatible', 'unknown_ca'],
   HOSTNAME_MISMATCH: ['incompatible', 'bad_certificate'],
   DIGEST_CHECK_FAILED: ['misbehaved', 'decrypt_error'],

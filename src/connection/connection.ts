@@ -18,6 +18,7 @@ import {
   type ReceivedMessage,
   type ReceivedType,
 } from '../messages/handshake.ts'
+import { clientHelloRecordVersion, tls12 } from '../messages/protocol-version.ts'
 import type { ContentType } from '../record/content-type.ts'
 import { RecordLayer } from '../record/record-layer.ts'
 import type { Session } from '../session/session.ts'
@@ -84,7 +85,10 @@ export class Connection {
   constructor(config: ClientConfig | ServerConfig) {
     this.#role = config.role
     this.#limits = { ...defaultLimits, ...config.limits }
-    this.#records = new RecordLayer(this.#limits.maxEmptyFragments)
+    this.#records = new RecordLayer(
+      this.#limits.maxEmptyFragments,
+      config.role === 'client' ? clientHelloRecordVersion : tls12,
+    )
     this.#messages = new MessageReader(this.#records, this.#limits.maxHandshakeMessageBytes)
     this.#config = config
     const channel = this.#channel(config)

@@ -247,6 +247,8 @@ const table: readonly [FaultCode, Kind, number, (() => Puppet)?][] = [
   ],
   ['CERTIFICATE_UNKNOWN', 'incompatible', 46],
   ['CERTIFICATE_REFUSED', 'incompatible', 42],
+  // RFC 6066 §8: "bad_certificate_status_response(113)".
+  ['BAD_OCSP_RESPONSE', 'incompatible', 113],
   ['UNKNOWN_CA', 'incompatible', 48],
   [
     'HOSTNAME_MISMATCH',

@@ -295,6 +295,6 @@ describeWycheproof<{ curve: string }, { public: string; private: string; shared:
           expect(hexOf(secret), `tcId ${tcId}`).toBe(result === 'valid' ? shared : undefined)
         }
       }
-    }, 30_000)
+    }, 120_000)
   },
 )

@@ -203,10 +203,15 @@ export class Puppet {
 
   /** ServerKeyExchange of a fresh share; `change` has the last word on what is signed and sent (RFC 5246 §7.4.3). */
   serverKeyExchange(
-    change: { readonly params?: Uint8Array; readonly signed?: Uint8Array; readonly scheme?: number } = {},
+    change: {
+      readonly share?: ShareByHand
+      readonly params?: Uint8Array
+      readonly signed?: Uint8Array
+      readonly scheme?: number
+    } = {},
   ): Bytes {
     const group = this.#options.group ?? (this.keyExchange === 'ecdhe' ? 'x25519' : 'ffdhe2048')
-    this.#share = shareOf(group)
+    this.#share = change.share ?? shareOf(group)
     const params = change.params ?? paramsBody(group, this.#share.publicKey)
     const content = cat(this.#randoms.client, this.#randoms.server, params)
     return cat(params, this.signed(change.signed ?? content, change.scheme))
