@@ -421,7 +421,7 @@ describeWycheproof<{ privateKeyPkcs8: string }, { msg: string; ct: string }>(
           expect(unpad(encoded), `tcId ${tcId}`).toBe(result === 'valid' ? msg : undefined)
         }
       }
-    }, 30_000)
+    }, 120_000)
   },
 )
 
