@@ -192,7 +192,7 @@ const copyOf = (session: Session): Session => ({
 })
 
 describe('a server and tickets (RFC 5077)', () => {
-  test('promises one to who asks, and sends it after the client’s Finished, before ChangeCipherSpec', () => {
+  test("promises one to who asks, and sends it after the client's Finished, before ChangeCipherSpec", () => {
     const { pair, sealed } = tickets()
     const puppet = clientPuppet(false, { extensions: [asksTicket] }, pair).advance()
     expect(puppet.subject.established).toMatchObject({ resumed: false })
@@ -567,7 +567,7 @@ describe('what a connection binds', () => {
   })
 
   // RFC 5246 §7.3: application data waits for both Finished messages.
-  test.each(scenes)('$name: nothing may be written before the peer’s Finished is verified', scene => {
+  test.each(scenes)("$name: nothing may be written before the peer's Finished is verified", scene => {
     const puppet = scene.play()
     for (const step of scene.steps) {
       expect(puppet.subject.connection.isWritable).toBe(false)
