@@ -10,6 +10,7 @@ import type { SessionCache } from '../driver/session-cache.ts'
 import type { Lookup, MissReason } from '../handshake/effects.ts'
 import { hasExpired, maxLifetimeSeconds, type Session } from '../session/session.ts'
 import { maxPeerCertificateBytes } from '../session/session-record.ts'
+import type { SessionTickets } from '../session/session-ticket.ts'
 import { toBase64url } from './base64url.ts'
 import type { EpochKeys } from './epoch-keys.ts'
 import type { ClusterKeys } from './keys.ts'
@@ -17,6 +18,7 @@ import type { Membership } from './membership.ts'
 import { openSession, sealSession } from './sealed-record.ts'
 import { SessionIds } from './session-ids.ts'
 import { type SessionStore, StoreFailure, type StoreFailureReason } from './session-store.ts'
+import { clusterTickets } from './ticket-keys.ts'
 
 export interface ClusterSessionCacheOptions {
   readonly membership: Membership
@@ -52,6 +54,8 @@ export class ClusterSessionCache implements SessionCache {
     store_put_total: { ok: 0, unstorable: 0, timeout: 0, conflict: 0, gone: 0, error: 0 },
     store_delete_total: { ok: 0, timeout: 0, conflict: 0, gone: 0, error: 0 },
   }
+  /** Under the cluster's key: what one server seals, any other opens. */
+  readonly tickets: SessionTickets
   readonly #membership: Membership
   readonly #keys: ClusterKeys
   readonly #store: SessionStore
@@ -69,6 +73,7 @@ export class ClusterSessionCache implements SessionCache {
     this.#random = random
     this.#now = now
     this.#ids = new SessionIds({ keys, now })
+    this.tickets = clusterTickets({ keys, now })
     this.#eligibleOwners = eligibleOwners(membership, nodeId)
   }
 

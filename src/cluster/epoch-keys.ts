@@ -21,10 +21,13 @@ export class EpochKeys implements KeyPeriod {
   readonly epoch: number
   readonly notBeforeMs: number
   readonly notAfterMs: number
+  /** 16 bytes, in the clear at the head of each ticket: they say which epoch sealed it, and nothing of its keys. */
+  readonly ticketKeyName: Uint8Array
   readonly #id: Hash
   readonly #lookup: Hash
   readonly #request: Hash
   readonly #seal: Aead
+  readonly #ticket: Aead
 
   /** Takes `key`, 32 bytes, over and wipes it once the epoch's keys are derived. */
   constructor(period: KeyPeriod, key: Secret, provider: CryptoProvider) {
@@ -43,6 +46,8 @@ export class EpochKeys implements KeyPeriod {
     this.#lookup = derive('lookup', bytes => provider.hmac('sha256', bytes))
     this.#request = derive('request', bytes => provider.hmac('sha256', bytes))
     this.#seal = derive('seal', bytes => provider.aesGcm(bytes))
+    this.#ticket = derive('ticket', bytes => provider.aesGcm(bytes))
+    this.ticketKeyName = derive('ticket name', bytes => bytes.slice(0, 16))
     key.wipe()
   }
 
@@ -67,5 +72,10 @@ export class EpochKeys implements KeyPeriod {
   /** AES-256-GCM under the seal key. */
   get sealing(): Aead {
     return this.#seal
+  }
+
+  /** AES-256-GCM under the ticket key. */
+  get ticketSealing(): Aead {
+    return this.#ticket
   }
 }

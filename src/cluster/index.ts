@@ -46,3 +46,4 @@ export {
   type SessionNodeOptions,
 } from './session-node.ts'
 export { type SessionStore, StoreFailure, type StoreFailureReason } from './session-store.ts'
+export { clusterTickets } from './ticket-keys.ts'

@@ -30,6 +30,11 @@ export class ClusterKeys {
     return this.#epochs.find(keys => keys.epoch === epoch && nowMs <= keys.notAfterMs)
   }
 
+  /** Every epoch that is not past its notAfter: all that opens. */
+  live(nowMs: number): readonly EpochKeys[] {
+    return this.#epochs.filter(keys => nowMs <= keys.notAfterMs)
+  }
+
   /** The same by the six bits of a session ID, which are unambiguous among live epochs. */
   ofEpochBits(bits: number, nowMs: number): EpochKeys | undefined {
     return this.#epochs.find(keys => keys.epoch % 64 === bits && nowMs <= keys.notAfterMs)

@@ -51,6 +51,21 @@ export function signatureScheme(name: SignatureScheme): SignatureSchemeRow {
 /** All names, in the table's order. */
 export const signatureSchemeNames = Object.keys(signatureSchemes) as readonly SignatureScheme[]
 
+/**
+ * The scheme that an RFC's name, OpenSSL's (`RSA+SHA256`, `RSA-PSS+SHA256` for the sort that any RSA key makes) or neither stands
+ * for; names are compared without case.
+ */
+export function findSignatureScheme(name: string): SignatureScheme | undefined {
+  const wanted = name.toLowerCase()
+  return signatureSchemeNames.find(scheme => scheme === wanted || opensslNames(scheme).includes(wanted))
+}
+
+function opensslNames(name: SignatureScheme): string[] {
+  const { algorithm, hash } = signatureScheme(name)
+  const keys = { pkcs1: ['rsa'], pss: ['rsa-pss', 'pss'], ecdsa: ['ecdsa'], eddsa: [] }[algorithm]
+  return keys.map(key => `${key}+${hash}`)
+}
+
 /** Bytes of each digest (FIPS 180-4 §1). */
 export const hashLength: Readonly<Record<HashAlgorithm, number>> = {
   sha1: 20,

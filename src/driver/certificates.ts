@@ -50,7 +50,7 @@ export interface PolicyTerms {
   readonly clientAuth: 'none' | 'request' | 'require'
   /** Whether a client's certificate that does not verify is refused: true by default. */
   readonly rejectUnauthorized?: boolean
-  /** The authorities of client certificates: distinguished names in DER, in any order. */
+  /** The authorities of client certificates: their names or certificates in DER, in any order. */
   readonly authorities: readonly Uint8Array[]
   readonly sessionIdContext: string
 }
@@ -63,7 +63,7 @@ export interface PolicyTerms {
 export function policyHashOf(provider: CryptoProvider, terms: PolicyTerms): Uint8Array {
   const digest = (bytes: Uint8Array) => provider.hash('sha256').update(bytes).digest()
   const context = digest(asciiBytes(encodeURIComponent(terms.sessionIdContext)))
-  const authorities = [...new Set(terms.authorities.map(name => toHex(digest(name))))].sort()
+  const authorities = [...new Set(terms.authorities.map(der => toHex(digest(der))))].sort()
   const { clientAuth, rejectUnauthorized = true } = terms
   const mode = rejectUnauthorized ? clientAuth : `${clientAuth}, unverified too`
   const words = asciiBytes(`ringtls policy 2\0${mode}\0${authorities.join(' ')}\0`)

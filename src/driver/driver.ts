@@ -18,7 +18,7 @@ export interface Timers {
 
 /** Whose decisions the effects ask for. What throws or rejects is refused. */
 export interface Answers {
-  selectPolicy?(ask: Ask<'selectPolicy'>): Policy
+  selectPolicy?(ask: Ask<'selectPolicy'>): Policy | Promise<Policy>
   selectCertificate?(
     ask: Ask<'selectCertificate'>,
   ): CertifiedKey | undefined | Promise<CertifiedKey | undefined>

@@ -1,6 +1,7 @@
 import type { RandomBytes } from '../crypto/provider.ts'
 import type { Lookup } from '../handshake/effects.ts'
 import type { Session } from '../session/session.ts'
+import type { SessionTickets } from '../session/session-ticket.ts'
 
 /**
  * What a server asks of its sessions. A cache can only help: whatever goes wrong in it is a miss, and a miss
@@ -17,4 +18,6 @@ export interface SessionCache {
   forget(id: Uint8Array): void
   /** The name of the node that holds the ID's session; a cache of one process has none. */
   ownerOf?(id: Uint8Array): string | undefined
+  /** For servers that share their keys: what seals and opens tickets, where those are wanted (RFC 5077). */
+  readonly tickets?: SessionTickets
 }

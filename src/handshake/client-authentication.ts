@@ -9,18 +9,18 @@ import { allowsKeyUsage } from '../x509/verify.ts'
 import type { Agreed } from './agreement.ts'
 import { usableClientScheme } from './certificate-choice.ts'
 import type { ClientFlow } from './client.ts'
-import { ask, type CertificateWanted, type Handshake } from './effects.ts'
+import { ask, type CertificateWanted, type Handshake, type Policy } from './effects.ts'
 import { receive } from './gate.ts'
 import type { ServerFlow } from './server.ts'
 import { sign, verifySignature } from './signatures.ts'
 
 /** Server: asks for a certificate, where it is configured to. */
-export function sendCertificateRequest(hs: ServerFlow): void {
+export function sendCertificateRequest(hs: ServerFlow, policy: Policy): void {
   if (!asksForCertificate(hs)) return
   hs.send('certificate_request', {
     certificateTypes: ['rsa_sign', 'ecdsa_sign'],
     supportedSignatureAlgorithms: hs.signatureSchemes,
-    certificateAuthorities: hs.config.certificateAuthorities ?? [],
+    certificateAuthorities: policy.certificateAuthorities ?? hs.config.certificateAuthorities ?? [],
   })
 }
 

@@ -44,6 +44,8 @@ export interface Policy {
   readonly resumable: boolean
   /** Whether the name made a difference: then ServerHello says so (RFC 6066 §3). It did, by default. */
   readonly usesServerName?: boolean
+  /** Whose client certificates are welcome under this name, distinguished names in DER; the configuration's by default (RFC 5246 §7.4.4). */
+  readonly certificateAuthorities?: readonly Uint8Array[]
 }
 
 interface Questions {

@@ -48,7 +48,7 @@ function* full(
   if (agreed.statusPromised)
     hs.send('certificate_status', { statusType: 'ocsp', response: certified.ocspResponse! })
   const share = signed && (yield* sendServerKeyExchange(hs, agreed, { ...signed, certified }))
-  sendCertificateRequest(hs)
+  sendCertificateRequest(hs, policy)
   hs.send('server_hello_done', {})
 
   const client = yield* receiveClientCertificate(hs)

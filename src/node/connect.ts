@@ -1,10 +1,12 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { certificateVerifier } from '../driver/certificates.ts'
+import { certificateVerifier, selectByServerName } from '../driver/certificates.ts'
 import { ApiMisuse } from '../errors.ts'
 import type { ClientConfig } from '../handshake/config.ts'
 import { decodeClientSession } from '../session/client-session.ts'
 import { isDnsName } from '../x509/host-name.ts'
-import { createSecureContext, type SecureContextOptions } from './secure-context.ts'
+import { type ProtocolList, readProtocols } from './application-protocols.ts'
+import { type FragmentLength, readFragmentLength, readRecordSizeLimit } from './fragment-limits.ts'
+import { commonConfig, createSecureContext, type SecureContextOptions } from './secure-context.ts'
 import { TLSSocket } from './tls-socket.ts'
 
 export interface ConnectionOptions extends SecureContextOptions {
@@ -19,6 +21,16 @@ export interface ConnectionOptions extends SecureContextOptions {
   readonly rejectUnauthorized?: boolean
   /** What `getSession()` gave on an earlier connection to the same name. */
   readonly session?: Uint8Array
+  /** Whether to ask for a session ticket (RFC 5077): false by default, unless `session` holds one. */
+  readonly tickets?: boolean
+  /** Protocols to offer by ALPN, in order of preference. */
+  readonly ALPNProtocols?: ProtocolList
+  /** Whether to ask for a stapled OCSP response: 'OCSPResponse' (Buffer, or null for none) comes before 'secureConnect'. It is not judged here. */
+  readonly requestOCSP?: boolean
+  /** The longest plaintext of a record to ask the server for, in bytes: 64 to 16,384 (RFC 8449). */
+  readonly recordSizeLimit?: number
+  /** The same in the older way, for both directions (RFC 6066 §4). */
+  readonly maxFragmentLength?: FragmentLength
   /** Milliseconds until an unfinished handshake is given up: 120,000 by default. */
   readonly handshakeTimeout?: number
   /** Emit 'keylog' events. */
@@ -32,28 +44,21 @@ export interface ConnectionOptions extends SecureContextOptions {
 export function connect(options: ConnectionOptions, onSecureConnect?: () => void): TLSSocket {
   const { host = 'localhost', rejectUnauthorized = true } = options
   const context = createSecureContext(options)
-  const { provider, random, now, cipherSuites, anchors } = context
+  const { provider, now, anchors } = context
   const session = options.session && decodeClientSession(options.session)
   const config: ClientConfig = {
-    role: 'client',
-    provider,
-    random,
-    now,
-    cipherSuites,
-    serverName: nameToAskFor(options.servername, host),
-    // Not `??`: an empty name would verify nobody in particular, where node:tls verifies the host.
-    peerName: options.servername || host,
+    ...commonConfig(context),
+    ...clientConfig(options, host),
     session,
+    tickets: options.tickets ?? session?.ticket !== undefined,
     verifiedSessionsOnly: rejectUnauthorized,
-    // A client has no use for a lifetime of its own: the server decides, and 24 hours is the RFC's bound.
-    sessionLifetimeSeconds: 24 * 60 * 60,
-    keylog: options.keylog ?? false,
   }
   const transport =
     options.socket ?? connectTcp({ host, port: options.port ?? 443, allowHalfOpen: true, noDelay: true })
   const socket: TLSSocket = new TLSSocket(transport, {
     config,
     answers: {
+      selectCertificate: selectByServerName(context.certifiedKeys),
       verifyCertificate: certificateVerifier({
         provider,
         anchors,
@@ -71,6 +76,22 @@ export function connect(options: ConnectionOptions, onSecureConnect?: () => void
   if (transport.connecting) transport.once('connect', () => socket.start())
   else socket.start()
   return socket
+}
+
+function clientConfig(options: ConnectionOptions, host: string) {
+  return {
+    role: 'client',
+    serverName: nameToAskFor(options.servername, host),
+    // Not `??`: an empty name would verify nobody in particular, where node:tls verifies the host.
+    peerName: options.servername || host,
+    // A client has no use for a lifetime of its own: the server decides, and 24 hours is the RFC's bound.
+    sessionLifetimeSeconds: 24 * 60 * 60,
+    alpnProtocols: readProtocols(options.ALPNProtocols),
+    requestOcspResponse: options.requestOCSP ?? false,
+    recordSizeLimit: readRecordSizeLimit(options.recordSizeLimit),
+    maxFragmentLength: readFragmentLength(options.maxFragmentLength),
+    keylog: options.keylog ?? false,
+  } as const
 }
 
 /** What server_name says: a DNS name without its trailing dot, never an IP address (RFC 6066 §3). */

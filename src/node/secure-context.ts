@@ -1,24 +1,27 @@
 import { randomBytes } from 'node:crypto'
-import { type CipherSuiteName, cipherSuiteNames, findCipherSuite } from '../crypto/cipher-suites.ts'
 import type { CryptoProvider, RandomBytes } from '../crypto/provider.ts'
 import { ApiMisuse } from '../errors.ts'
+import type { CommonConfig } from '../handshake/config.ts'
 import { nobleProvider, privateKey } from '../providers/noble/index.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import { certificatesFromPem } from '../x509/certificate-pem.ts'
 import { type CertifiedKey, certifiedKey } from '../x509/certified-key.ts'
+import { type AlgorithmOptions, type Algorithms, readAlgorithms } from './algorithms.ts'
 
 /** A PEM text, or its bytes. */
 export type Pem = string | Uint8Array
 
-export interface SecureContextOptions {
-  /** Certificate chains, leaf first; as many as keys, in the same order. */
+export interface SecureContextOptions extends AlgorithmOptions {
+  /** Certificate chains, leaf first, of any kind side by side; as many as keys, in the same order. */
   readonly cert?: Pem | readonly Pem[]
-  /** Private keys, PKCS #1 or PKCS #8, not encrypted. */
+  /** Private keys for RSA, RSASSA-PSS, ECDSA or Ed25519: PKCS #1, SEC 1 or PKCS #8, not encrypted. */
   readonly key?: Pem | readonly Pem[]
-  /** The certificates to trust. */
+  /** OCSPResponses in DER, in the order of `cert`: a server staples them for clients that ask (RFC 6066 §8). */
+  readonly ocspResponse?: Uint8Array | readonly (Uint8Array | undefined)[]
+  /** The certificates to trust: a client's for servers, a server's for clients. */
   readonly ca?: Pem | readonly Pem[]
-  /** Names of cipher suites, the RFC's or OpenSSL's, joined by colons, in order of preference. */
-  readonly ciphers?: string
+  /** Server: our order of suites and groups decides, not the client's. True by default. */
+  readonly honorCipherOrder?: boolean
   readonly provider?: CryptoProvider
   /** Where randomness comes from; node:crypto by default. */
   readonly random?: RandomBytes
@@ -26,29 +29,37 @@ export interface SecureContextOptions {
   readonly now?: () => number
 }
 
-/** Keys, anchors and suites, read once and used by many connections. */
-export interface SecureContext {
+/** Keys, anchors and algorithms, read once and used by many connections. */
+export interface SecureContext extends Algorithms {
   readonly certifiedKeys: readonly CertifiedKey[]
   readonly anchors: readonly Certificate[]
-  readonly cipherSuites: readonly CipherSuiteName[]
+  readonly preferClientOrder: boolean
   readonly provider: CryptoProvider
   readonly random: RandomBytes
   readonly now: () => number
 }
 
-/** Reads certificates, keys and suites; throws ApiMisuse with one line that says what to do. */
+/** Reads certificates, keys and algorithms; throws ApiMisuse with one line that says what to do. */
 export function createSecureContext(options: SecureContextOptions = {}): SecureContext {
   const provider = options.provider ?? nobleProvider
   const random = options.random ?? (length => new Uint8Array(randomBytes(length)))
+  const pairs = pairKeys(listOf(options.cert), listOf(options.key), random)
   return {
-    certifiedKeys: pairKeys(listOf(options.cert), listOf(options.key), random),
+    ...readAlgorithms(options, provider),
+    certifiedKeys: withStaples(pairs, options.ocspResponse),
     anchors: listOf(options.ca).flatMap(pem => certificatesFromPem(pem, 'ca')),
-    cipherSuites:
-      options.ciphers === undefined ? provider.cipherSuites : parseCiphers(options.ciphers, provider),
+    preferClientOrder: options.honorCipherOrder === false,
     provider,
     random,
     now: options.now ?? Date.now,
   }
+}
+
+/** What the configuration of either role takes from a context. */
+export function commonConfig(context: SecureContext): CommonConfig {
+  const { provider, random, now, cipherSuites, groups, signatureSchemes } = context
+  const { requireExtendedMasterSecret } = context
+  return { provider, random, now, cipherSuites, groups, signatureSchemes, requireExtendedMasterSecret }
 }
 
 function pairKeys(
@@ -66,16 +77,27 @@ function pairKeys(
   )
 }
 
-function parseCiphers(ciphers: string, provider: CryptoProvider): CipherSuiteName[] {
-  return ciphers.split(':').map(name => {
-    const suite = findCipherSuite(name.trim())
-    if (!suite || !provider.cipherSuites.includes(suite)) {
-      throw new ApiMisuse(
-        `no cipher suite is called ${JSON.stringify(name)}: choose from ${cipherSuiteNames.join(', ')}`,
-      )
-    }
-    return suite
-  })
+function withStaples(
+  certifiedKeys: readonly CertifiedKey[],
+  responses: SecureContextOptions['ocspResponse'] = [],
+): CertifiedKey[] {
+  const list = responses instanceof Uint8Array ? [responses] : responses
+  if (list.length > certifiedKeys.length)
+    throw new ApiMisuse(
+      `${certifiedKeys.length} certificates and ${list.length} OCSP responses were given: give one for each, in the same order`,
+    )
+  return certifiedKeys.map((certified, i) => ({ ...certified, ocspResponse: readStaple(list[i]) }))
+}
+
+const derSequence = 0x30
+
+/** Whether a response says anything of the certificate is the client's to judge; that it is none at all shows at once. */
+function readStaple(response: Uint8Array | undefined): Uint8Array | undefined {
+  if (response && response[0] !== derSequence)
+    throw new ApiMisuse(
+      'ocspResponse: wanted an OCSPResponse in DER, as openssl ocsp -respout writes it; it starts with another byte',
+    )
+  return response && Uint8Array.from(response)
 }
 
 function listOf(pem: Pem | readonly Pem[] | undefined): string[] {

@@ -1,34 +1,22 @@
+import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { Duplex } from 'node:stream'
+import type { DetailedPeerCertificate, PeerCertificate } from 'node:tls'
+import { emptyBytes, equalBytes } from '../bytes.ts'
 import { Connection, type ConnectionEvent, type HandshakeMessage } from '../connection/connection.ts'
-import { type CipherSuiteName, cipherSuite } from '../crypto/cipher-suites.ts'
+import { cipherSuite } from '../crypto/cipher-suites.ts'
 import { type Answers, Driver, type Timers } from '../driver/driver.ts'
-import type { AlertDescription, PeerAlert, TlsError } from '../errors.ts'
+import { type AlertDescription, type PeerAlert, TlsError } from '../errors.ts'
 import type { ClientConfig, ServerConfig } from '../handshake/config.ts'
-import type { ResumptionResult } from '../handshake/effects.ts'
 import type { Established } from '../handshake/flow.ts'
 import { encodeClientSession } from '../session/client-session.ts'
 import { maxPeerCertificateBytes } from '../session/session-record.ts'
-
-/** How a handshake went, for logs and for people. Bytes are those on the wire until its end. */
-export interface HandshakeReport {
-  readonly protocol: 'TLSv1.2'
-  readonly cipher: CipherSuiteName
-  readonly resumed: boolean
-  readonly reason: ResumptionResult
-  readonly serverName: string | undefined
-  /** The cluster node that holds the session, where there is one. */
-  readonly owner: string | undefined
-  /** How long the session's look-up took; `undefined` when none was made. */
-  readonly lookupMs: number | undefined
-  readonly bytesIn: number
-  readonly bytesOut: number
-  /** From the first byte of the handshake to its last. */
-  readonly ms: number
-  /** Every message of it, in the order of this side: 9 of a full handshake, 6 of an abbreviated one. */
-  readonly messages: readonly HandshakeMessage[]
-}
+import { tlsServerEndPoint } from './channel-binding.ts'
+import { type EphemeralKeyInfo, ephemeralKeyInfo, type NoKey } from './ephemeral-key.ts'
+import { isSendFragmentLength } from './fragment-limits.ts'
+import { type HandshakeReport, handshakeReport } from './handshake-report.ts'
+import { type NoCertificate, peerCertificateOf, x509CertificateOf } from './peer-certificate.ts'
 
 /** What `createServer` and `connect` make a socket of. */
 export interface TLSSocketSetup {
@@ -49,9 +37,9 @@ const lingerMs = 1000
  */
 export class TLSSocket extends Duplex {
   readonly encrypted = true
-  /** Client: whether the server's certificate was verified. */
+  /** Whether the peer's certificate was verified, now or when the session was made. */
   authorized = false
-  /** Why not, where rejectUnauthorized was off. */
+  /** Why not, where one was asked for and rejectUnauthorized was off. */
   authorizationError: TlsError | undefined
   readonly #transport: Socket
   readonly #connection: Connection
@@ -60,6 +48,7 @@ export class TLSSocket extends Duplex {
   readonly #handshakeTimer: NodeJS.Timeout
   #startedMs: number | undefined
   #report: HandshakeReport | undefined
+  #established: Established | undefined
   #session: Buffer | undefined
   #isStarted = false
   #isWaiting = false
@@ -114,9 +103,78 @@ export class TLSSocket extends Duplex {
     return this.#report?.resumed ?? false
   }
 
-  /** Client: the session as bytes for the next `connect({ session })`. They hold a master secret. */
+  /** Client: the session as bytes for the next `connect({ session })`, with its ticket if it has one. They hold a master secret. */
   getSession(): Buffer | undefined {
     return this.#session
+  }
+
+  /** What ALPN settled on; `false` for nothing, `null` before the handshake's end. A name is shown one byte a character. */
+  get alpnProtocol(): string | false | null {
+    return this.#established ? (this.#established.alpnProtocol ?? false) : null
+  }
+
+  /** The peer's certificate as node:tls shows it, with its chain where `isDetailed`; `{}` for none. A resumed connection has the leaf. */
+  getPeerCertificate(isDetailed: true): DetailedPeerCertificate | NoCertificate
+  getPeerCertificate(isDetailed?: boolean): PeerCertificate | NoCertificate
+  getPeerCertificate(isDetailed = false): PeerCertificate | NoCertificate {
+    return peerCertificateOf(this.#established?.peerCertificates ?? [], isDetailed)
+  }
+
+  getPeerX509Certificate(): X509Certificate | undefined {
+    return x509CertificateOf(this.#established?.peerCertificates[0])
+  }
+
+  /** The certificate that we showed; `{}` for none, and of a resumed connection, where none is shown. */
+  getCertificate(): PeerCertificate | NoCertificate {
+    const { localCertificate } = this.#established ?? {}
+    return peerCertificateOf(localCertificate ? [localCertificate] : [], false)
+  }
+
+  getX509Certificate(): X509Certificate | undefined {
+    return x509CertificateOf(this.#established?.localCertificate)
+  }
+
+  /** Client: the group of (EC)DHE; `{}` without one. `null` on a server, as in node:tls. */
+  getEphemeralKeyInfo(): EphemeralKeyInfo | NoKey | null {
+    if (this.#setup.config.role === 'server') return null
+    return this.#established ? ephemeralKeyInfo(this.#established) : {}
+  }
+
+  /** The verify_data that we sent, 12 bytes (RFC 5246 §7.4.9). */
+  getFinished(): Buffer | undefined {
+    return asBuffer(this.#connection.verifyData[this.#setup.config.role])
+  }
+
+  getPeerFinished(): Buffer | undefined {
+    const isClient = this.#setup.config.role === 'client'
+    return asBuffer(this.#connection.verifyData[isClient ? 'server' : 'client'])
+  }
+
+  /** RFC 5705; throws ApiMisuse before the handshake's end and after the connection's. */
+  exportKeyingMaterial(length: number, label: string, context?: Uint8Array): Buffer {
+    return Buffer.from(this.#connection.exportKeyingMaterial(length, label, context))
+  }
+
+  /** Channel binding tls-unique (RFC 5929 §3): the first Finished. Bound to the certificate only with extended master secret (RFC 7627 §6.1). */
+  get tlsUnique(): Buffer | undefined {
+    return asBuffer(this.#connection.tlsUnique)
+  }
+
+  /**
+   * Channel binding tls-server-end-point (RFC 5929 §4). A server that resumes shows no certificate and has none here: it knows its
+   * own, and the function of this name.
+   */
+  get tlsServerEndPoint(): Buffer | undefined {
+    const { peerCertificates, localCertificate } = this.#established ?? {}
+    const certificate = this.#setup.config.role === 'client' ? peerCertificates?.[0] : localCertificate
+    return certificate && tlsServerEndPoint(certificate)
+  }
+
+  /** Cuts what is written into records of at most `size` bytes, 512 to 16,384, from now on; never longer than it was before. False for another size. */
+  setMaxSendFragment(size = 16_384): boolean {
+    if (!isSendFragmentLength(size)) return false
+    this.#connection.limitWrite(size)
+    return true
   }
 
   get servername(): string | false {
@@ -229,39 +287,41 @@ export class TLSSocket extends Duplex {
 
   #receiveEstablished(established: Established, messages: readonly HandshakeMessage[]): void {
     clearTimeout(this.#handshakeTimer)
+    const { config } = this.#setup
+    this.#established = established
     this.#report = this.#reportOf(established, messages)
     this.authorized = established.verified
+    if (!this.authorized) this.authorizationError ??= whyUnverified(config, established)
     this.#keepSession(established)
+    if (config.role === 'client' && config.requestOcspResponse && !established.resumed)
+      this.emit('OCSPResponse', asBuffer(established.ocspResponse) ?? null)
     this.emit('secure')
-    if (this.#setup.config.role === 'client') {
+    if (config.role === 'client') {
       this.emit('secureConnect')
-      // Who resumes has it already: node:tls is silent then too.
-      if (this.#session && !established.resumed) this.emit('session', this.#session)
+      // Who resumes has it already, if his ticket was not renewed: node:tls is silent then too.
+      if (this.#session && isNewSession(config, established)) this.emit('session', this.#session)
     }
     for (const waiting of this.#whenOpen.splice(0)) waiting()
   }
 
-  #keepSession({ sessionId, session, verified }: Established): void {
-    const isKept = this.#setup.config.role === 'client' && sessionId.length > 0
+  #keepSession({ sessionId, ticket, session, verified }: Established): void {
+    const isKept = this.#setup.config.role === 'client' && (ticket !== undefined || sessionId.length > 0)
     if (!isKept || session.peerCertificate.length > maxPeerCertificateBytes) return
-    this.#session = Buffer.from(encodeClientSession({ sessionId, session, verified }))
+    // The ID that goes with a ticket names nothing (RFC 5077 §3.4).
+    const named = ticket ? { sessionId: emptyBytes, ticket } : { sessionId }
+    this.#session = Buffer.from(encodeClientSession({ ...named, session, verified }))
   }
 
   #reportOf(established: Established, messages: readonly HandshakeMessage[]): HandshakeReport {
     const { sessionId } = established
-    return {
-      protocol: 'TLSv1.2',
-      cipher: established.suite,
-      resumed: established.resumed,
-      reason: established.resumption,
-      serverName: established.serverName,
+    return handshakeReport(established, {
       owner: sessionId.length > 0 ? this.#ownerOf(sessionId) : undefined,
       lookupMs: this.#driver.lookupMs,
       bytesIn: this.#transport.bytesRead,
       bytesOut: this.#transport.bytesWritten,
       ms: performance.now() - (this.#startedMs ?? performance.now()),
       messages,
-    }
+    })
   }
 
   /** A store can only help: one that cannot name the owner leaves the report without it. */
@@ -313,6 +373,27 @@ export class TLSSocket extends Duplex {
 }
 
 type Waiting = (error?: Error) => void
+
+function asBuffer(bytes: Uint8Array | undefined): Buffer | undefined {
+  return bytes && Buffer.from(bytes)
+}
+
+/** Of a peer whose certificate was asked for and not judged in this handshake. */
+function whyUnverified(
+  config: ClientConfig | ServerConfig,
+  { peerCertificates, resumed }: Established,
+): TlsError | undefined {
+  if (config.role === 'server' && (config.clientAuth ?? 'none') === 'none') return undefined
+  if (peerCertificates.length === 0)
+    return new TlsError('PEER_DID_NOT_RETURN_A_CERTIFICATE', 'the peer has no certificate')
+  return resumed
+    ? new TlsError('CERTIFICATE_UNKNOWN', 'the certificate was not verified when the session was made')
+    : undefined
+}
+
+function isNewSession({ session }: ClientConfig, { resumed, ticket }: Established): boolean {
+  return !resumed || !equalBytes(ticket ?? emptyBytes, session?.ticket ?? emptyBytes)
+}
 
 /** Node's word for a stream that is gone, so that a caller's own check of codes knows it. */
 function closedError(when: string): Error {

@@ -1,0 +1,37 @@
+import { createSecureContext, type SecureContext, type SecureContextOptions } from './secure-context.ts'
+
+/** Contexts by the name that a client asks for, as `addContext` of node:tls has them. */
+export class ServerNames {
+  readonly #contexts: { readonly pattern: RegExp; readonly context: SecureContext }[] = []
+
+  /** `hostname` may hold `*`, which stands for anything but a dot. */
+  add(hostname: string, context: SecureContext | SecureContextOptions): void {
+    const labels = hostname.toLowerCase().split('*')
+    const pattern = new RegExp(`^${labels.map(escapeRegExp).join('[^.]*')}$`)
+    this.#contexts.push({
+      pattern,
+      context: 'certifiedKeys' in context ? context : createSecureContext(context),
+    })
+  }
+
+  /** The one that was added last of those that fit. */
+  find(serverName: string | undefined): SecureContext | undefined {
+    if (serverName === undefined) return undefined
+    return this.#contexts.findLast(({ pattern }) => pattern.test(serverName))?.context
+  }
+}
+
+const escapeRegExp = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+
+/** Asks a server for the context of a name; it calls back with none for its own. */
+export type SNICallback = (
+  servername: string,
+  callback: (error: Error | null, context?: SecureContext) => void,
+) => void
+
+/** A callback with node:tls's manners as a promise; one that throws is as one that calls back with an error. */
+export function askForContext(ask: SNICallback, serverName: string): Promise<SecureContext | undefined> {
+  return new Promise((resolve, reject) => {
+    ask(serverName, (error, context) => (error ? reject(error) : resolve(context ?? undefined)))
+  })
+}
