@@ -1,5 +1,4 @@
 /** The programs around Go's crypto/tls, JSSE and rustls: one process, spoken to by lines (peers/README.md). */
-import { afterAll } from 'vitest'
 import { type Library, PeerProcess } from '../support/peers.ts'
 
 /** How such a peer saw a connection. */
@@ -31,7 +30,7 @@ interface Line {
   readonly visits?: readonly PeerVisit[]
 }
 
-/** One process for all tests of a file; it ends after the last. */
+/** One process for all tests of a file, which ends it after the last. */
 export class LibraryPeer {
   readonly name: Library
   readonly #process: PeerProcess
@@ -40,10 +39,11 @@ export class LibraryPeer {
   constructor(name: Library) {
     this.name = name
     this.#process = new PeerProcess(name, [], { deadlineMs: 300_000 })
-    afterAll(async () => {
-      this.#process.kill()
-      await this.#process.ended()
-    })
+  }
+
+  async end(): Promise<void> {
+    this.#process.kill()
+    await this.#process.ended()
   }
 
   /** Visits an echo of ours twice, or `times`; rejects with what it says of a failure. */
