@@ -14,6 +14,7 @@ export type Program =
   | 'gnutls-cli'
   | 'gnutls-serv'
   | 'certutil'
+  | 'pk12util'
   | 'tstclnt'
   | 'selfserv'
   | 'chromium'
@@ -226,7 +227,8 @@ export async function startGnutlsServer(
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port that was free a moment ago, for a server that cannot say which one the system chose. */
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, resolve))
   const address = server.address()
