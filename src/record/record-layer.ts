@@ -115,7 +115,7 @@ export class RecordLayer {
   }
 
   #protectFragment(type: ContentType, fragment: Uint8Array): Uint8Array {
-    this.#countRecord()
+    this.#countRecord(type)
     const body = this.#writeState ? this.#writeState.protect(ContentType[type], fragment) : fragment
     const record = new Uint8Array(headerBytes + body.length)
     record[0] = ContentType[type]
@@ -127,10 +127,13 @@ export class RecordLayer {
     return record
   }
 
-  /** A key that has protected all it may protects no more: there is no renegotiation here to change it. */
-  #countRecord(): void {
+  /**
+   * A key that has protected all it may protects no more data: there is no renegotiation here to change it. The alert that says so
+   * still leaves, since an end without one looks like a truncation.
+   */
+  #countRecord(type: ContentType): void {
     const { maxRecords = Number.POSITIVE_INFINITY } = this.#writeState ?? {}
-    if (this.#recordsWritten >= maxRecords)
+    if (this.#recordsWritten >= maxRecords && type !== 'alert')
       throw new TlsError('SEQUENCE_NUMBER_EXHAUSTED', `all ${maxRecords} records of this key were written`)
     this.#recordsWritten++
   }

@@ -269,8 +269,12 @@ describe('writing', () => {
     records.protect('application_data', filled(8, 1))
     // The third may be written; the fourth is refused before it is protected.
     expect(codeOf(() => records.protect('application_data', filled(5, 1)))).toBe('SEQUENCE_NUMBER_EXHAUSTED')
-    expect(codeOf(() => records.protect('alert', hex('0100')))).toBe('SEQUENCE_NUMBER_EXHAUSTED')
+    expect(codeOf(() => records.protect('handshake', hex('00')))).toBe('SEQUENCE_NUMBER_EXHAUSTED')
     expect(written).toEqual([4, 4, 4])
+    // The alert that says so, or a close_notify, leaves all the same.
+    expect(records.protect('alert', hex('0100'))).toHaveLength(1)
+    expect(written).toEqual([4, 4, 4, 2])
+    written.pop()
     // A new key counts from the start, one without a bound not at all.
     records.changeWriteState(counting(1))
     expect(records.protect('alert', hex('0100'))).toHaveLength(1)
