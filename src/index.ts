@@ -19,7 +19,12 @@ export type {
 } from './crypto/provider.ts'
 export { type SignatureScheme, signatureSchemeNames, signatureSchemes } from './crypto/signature-schemes.ts'
 export { AlertDescription, ApiMisuse, type FaultCode, faults, PeerAlert, TlsError } from './errors.ts'
-export { type UsableSuite, usableClientScheme, usableSuites } from './handshake/certificate-choice.ts'
+export {
+  isIssuedByOneOf,
+  type UsableSuite,
+  usableClientScheme,
+  usableSuites,
+} from './handshake/certificate-choice.ts'
 export type { ClientConfig, Limits, ServerConfig } from './handshake/config.ts'
 export type {
   Answer,

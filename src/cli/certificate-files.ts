@@ -1,7 +1,7 @@
 import { ApiMisuse, TlsError } from '../errors.ts'
 import { createSecureContext } from '../node/index.ts'
 import { UsageError } from './failures.ts'
-import { readTextFile } from './files.ts'
+import { readBinaryFile, readTextFile } from './files.ts'
 
 /** Certificates and keys as PEM texts, in pairs. */
 export interface CertificatesAndKeys {
@@ -28,11 +28,20 @@ export function readCertificates(
   return { cert, key }
 }
 
-/** Reads the anchors of --ca. */
-export function readAnchors(path: string): string {
-  const ca = readTextFile(path, '--ca')
-  refuseUnreadable(`--ca ${path}`, () => createSecureContext({ ca }))
+/** Reads the anchors that an option names. */
+export function readAnchors(path: string, option: '--ca' | '--client-ca'): string {
+  const ca = readTextFile(path, option)
+  refuseUnreadable(`${option} ${path}`, () => createSecureContext({ ca }))
   return ca
+}
+
+/** Reads the files of --ocsp-response, which go with the certificates in their order. */
+export function readStaples(paths: readonly string[], { cert, key }: CertificatesAndKeys): Uint8Array[] {
+  const ocspResponse = paths.map(path => readBinaryFile(path, '--ocsp-response'))
+  refuseUnreadable(paths.map(path => `--ocsp-response ${path}`).join(' '), () =>
+    createSecureContext({ cert, key, ocspResponse }),
+  )
+  return ocspResponse
 }
 
 /** Errors of PEM and DER do not know which file they are about; people do not know which they mean. */

@@ -14,8 +14,13 @@ import { errnoOf, UsageError } from './failures.ts'
 
 /** The text of a file that an option names; errors name option and file. */
 export function readTextFile(path: string, option: string): string {
+  return readBinaryFile(path, option).toString('utf8')
+}
+
+/** The same for bytes. */
+export function readBinaryFile(path: string, option: string): Buffer {
   try {
-    return readFileSync(path, 'utf8')
+    return readFileSync(path)
   } catch (error) {
     throw new UsageError(
       `${option} ${path}: ${reasons[errnoOf(error)] ?? `cannot be read (${errnoOf(error)})`}`,

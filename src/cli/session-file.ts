@@ -59,12 +59,13 @@ export function whyNotOffered({
   }
 }
 
-function describe({ session, verified }: ClientSession): string {
+function describe({ ticket, session, verified }: ClientSession): string {
   const lines = [
     ['server name', session.serverName],
     ['verified', yesOrNo(verified)],
     ['cipher suite', session.cipherSuite],
     ['extended master secret', yesOrNo(session.extendedMasterSecret)],
+    ['offered by', ticket ? 'ticket' : 'session ID'],
     ['expires', `${expiryOf(session)}, or when its server says so`],
   ]
   const told = lines.map(([name, value]) => `${name}: ${value}\n`).join('')

@@ -1,7 +1,7 @@
 import { asciiBytes, concatBytes, toHex } from '../bytes.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
 import { TlsError } from '../errors.ts'
-import { usableClientScheme, usableSuites } from '../handshake/certificate-choice.ts'
+import { isIssuedByOneOf, usableClientScheme, usableSuites } from '../handshake/certificate-choice.ts'
 import type { Ask, VerifiedPeer } from '../handshake/effects.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import type { CertifiedKey } from '../x509/certified-key.ts'
@@ -16,7 +16,7 @@ export function selectByServerName(
   certifiedKeys: readonly CertifiedKey[],
 ): (ask: Ask<'selectCertificate'>) => CertifiedKey | undefined {
   return ask => {
-    if (ask.role === 'client') return certifiedKeys.find(certified => usableClientScheme(certified, ask))
+    if (ask.role === 'client') return certifiedKeys.find(certified => isUsefulToServer(certified, ask))
     const choices = namedFirst(certifiedKeys, ask.serverName).map(certified => ({
       certified,
       suites: usableSuites(certified, ask).map(({ suite }) => suite),
@@ -25,6 +25,13 @@ export function selectByServerName(
     // Where none can serve, the handshake says what is wrong with the first.
     return (choices.find(({ suites }) => best && suites.includes(best)) ?? choices[0])?.certified
   }
+}
+
+/** A server that names authorities has no use for a certificate of another one (RFC 5246 §7.4.6). */
+function isUsefulToServer(certified: CertifiedKey, ask: Ask<'selectCertificate'>): boolean {
+  const { authorities = [] } = ask
+  const isWelcome = authorities.length === 0 || isIssuedByOneOf(certified, authorities)
+  return isWelcome && usableClientScheme(certified, ask) !== undefined
 }
 
 function namedFirst(certifiedKeys: readonly CertifiedKey[], serverName: string | undefined) {

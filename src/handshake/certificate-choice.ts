@@ -1,9 +1,8 @@
 /** Which certificate can serve: a pure question, so that whoever has several may ask it of each. */
 import { equalBytes } from '../bytes.ts'
 import { type CipherSuite, type CipherSuiteName, cipherSuite } from '../crypto/cipher-suites.ts'
-import type { PublicKey } from '../crypto/provider.ts'
 import { canSign, type SignatureScheme } from '../crypto/signature-schemes.ts'
-import { parseCertificate } from '../x509/certificate.ts'
+import { type Certificate, parseCertificate } from '../x509/certificate.ts'
 import type { CertifiedKey } from '../x509/certified-key.ts'
 import { allowsKeyUsage } from '../x509/verify.ts'
 import type { CertificateWanted } from './effects.ts'
@@ -40,27 +39,32 @@ export function fitsSuite(
 }
 
 /** Whether a key is of the kind that a suite's name says (RFC 8422 §2: ECDSA stands for EdDSA as well). */
-export function isOfKind({ type }: PublicKey, authentication: 'rsa' | 'ecdsa'): boolean {
+export function isOfKind(
+  { type }: Certificate['subjectPublicKey'],
+  authentication: 'rsa' | 'ecdsa',
+): boolean {
   return authentication === 'rsa' ? type === 'rsa' || type === 'rsa-pss' : type === 'ec' || type === 'ed25519'
 }
 
 /**
- * What a client's certificate would sign with, `undefined` when the server has no use for it: not of a type, by an
- * authority, or for a signature that CertificateRequest names (RFC 5246 §7.4.6).
+ * What a client's certificate would sign with, `undefined` when the server has no use for it: not of a type or for a signature
+ * that CertificateRequest names (RFC 5246 §7.4.4, §7.4.8). Whose it is, is the chooser's to judge: see `isIssuedByOneOf`.
  */
 export function usableClientScheme(
   certified: CertifiedKey,
   wanted: CertificateWanted,
 ): SignatureScheme | undefined {
-  const { certificateTypes = [], authorities = [] } = wanted
   const type = isOfKind(certified.key.publicKey, 'rsa') ? 'rsa_sign' : 'ecdsa_sign'
-  if (!certificateTypes.includes(type) || !allowsKeyUsage(certified.leaf, 'digitalSignature'))
+  if (!wanted.certificateTypes?.includes(type) || !allowsKeyUsage(certified.leaf, 'digitalSignature'))
     return undefined
-  if (authorities.length > 0 && !isIssuedByOneOf(certified, authorities)) return undefined
   return selectScheme(certified, wanted)
 }
 
-function isIssuedByOneOf({ certificateList }: CertifiedKey, authorities: readonly Uint8Array[]): boolean {
+/** Whether one of the authorities, distinguished names in DER, issued a certificate of the chain, as it SHOULD (RFC 5246 §7.4.6). */
+export function isIssuedByOneOf(
+  { certificateList }: CertifiedKey,
+  authorities: readonly Uint8Array[],
+): boolean {
   const issuers = certificateList.map(der => parseCertificate(der).issuer.raw)
   return issuers.some(issuer => authorities.some(authority => equalBytes(authority, issuer)))
 }

@@ -7,7 +7,7 @@ import type { CertificateRequest } from '../messages/certificate-request.ts'
 import { type Certificate, parseCertificate } from '../x509/certificate.ts'
 import { allowsKeyUsage } from '../x509/verify.ts'
 import type { Agreed } from './agreement.ts'
-import { usableClientScheme } from './certificate-choice.ts'
+import { isOfKind, usableClientScheme } from './certificate-choice.ts'
 import type { ClientFlow } from './client.ts'
 import { ask, type CertificateWanted, type Handshake, type Policy } from './effects.ts'
 import { receive } from './gate.ts'
@@ -51,11 +51,7 @@ export function* receiveClientCertificate(hs: ServerFlow): Handshake<ClaimedClie
       )
     return undefined
   }
-  if (!allowsKeyUsage(leaf, 'digitalSignature'))
-    throw new TlsError(
-      'KEY_USAGE_BIT_INCORRECT',
-      "the client's certificate may not sign: digitalSignature is missing",
-    )
+  verifyLeafFitsRequest(leaf)
   const peer = yield* ask({
     kind: 'verifyCertificate',
     chain,
@@ -65,6 +61,21 @@ export function* receiveClientCertificate(hs: ServerFlow): Handshake<ClaimedClie
     signedCertificateTimestamps: [],
   })
   return { certificateList, leaf, ...peer }
+}
+
+/** The certificate must be of a type that was asked for, and one to sign with (RFC 5246 §7.4.6). */
+function verifyLeafFitsRequest(leaf: Certificate): void {
+  const key = leaf.subjectPublicKey
+  if (!isOfKind(key, 'rsa') && !isOfKind(key, 'ecdsa'))
+    throw new TlsError(
+      'WRONG_CERTIFICATE_TYPE',
+      `the client's certificate has a key of type ${key.type}, which was not asked for`,
+    )
+  if (!allowsKeyUsage(leaf, 'digitalSignature'))
+    throw new TlsError(
+      'KEY_USAGE_BIT_INCORRECT',
+      "the client's certificate may not sign: digitalSignature is missing",
+    )
 }
 
 /** Server: waits for the proof. It signs all messages from ClientHello to ClientKeyExchange (RFC 5246 §7.4.8). */

@@ -222,24 +222,29 @@ function* verifyServer(
   const [leaf] = chain
   if (!leaf)
     throw new TlsError('DECODE_ERROR', 'Certificate.certificateList is empty: a server must have one')
+  verifyLeafFitsSuite(hs, agreed, leaf)
   const { signedCertificateTimestamps } = agreed
   const peerName = peerNameOf(hs)
-  const peer = yield* ask({
+  return yield* ask({
     kind: 'verifyCertificate',
     ...{ chain, peerName, usage: 'serverAuth', ocspResponse, signedCertificateTimestamps },
   })
-  verifyLeafFitsSuite(agreed, leaf, peer.publicKey)
-  return peer
 }
 
-/** The suite says what the server's key is for (RFC 5246 §7.4.2). */
-function verifyLeafFitsSuite({ suite: name }: Agreed, leaf: Certificate, key: PublicKey): void {
+/** The suite says what the server's key is for (RFC 5246 §7.4.2), and our groups which curves it may be on (RFC 8422 §5.3). */
+function verifyLeafFitsSuite({ groups }: ClientFlow, { suite: name }: Agreed, leaf: Certificate): void {
   const { keyExchange, authentication } = cipherSuite(name)
+  const key = leaf.subjectPublicKey
   const isRight = keyExchange === 'rsa' ? key.type === 'rsa' : isOfKind(key, authentication)
   if (!isRight)
     throw new TlsError(
       'WRONG_CERTIFICATE_TYPE',
       `the server's certificate has a key of type ${key.type}, which is not one for ${name}`,
+    )
+  if (key.type === 'ec' && !groups.includes(key.curve))
+    throw new TlsError(
+      'WRONG_CERTIFICATE_TYPE',
+      `the server's certificate has a key on ${key.curve}, which was not offered`,
     )
   const usage = keyExchange === 'rsa' ? 'keyEncipherment' : 'digitalSignature'
   if (!allowsKeyUsage(leaf, usage))

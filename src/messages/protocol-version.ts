@@ -9,3 +9,9 @@ export const tls12 = 0x0303
 export function versionText(version: number): string {
   return `0x${version.toString(16).padStart(4, '0')}`
 }
+
+/**
+ * What the record of a ClientHello says. RFC 5246 §E.1 leaves it open; OpenSSL and BoringSSL say TLS 1.0, because there are old servers that
+ * hang up on a record of a version they never heard of.
+ */
+export const clientHelloRecordVersion = 0x0301

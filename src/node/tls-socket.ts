@@ -5,7 +5,7 @@ import { Duplex } from 'node:stream'
 import type { DetailedPeerCertificate, PeerCertificate } from 'node:tls'
 import { emptyBytes, equalBytes } from '../bytes.ts'
 import { Connection, type ConnectionEvent, type HandshakeMessage } from '../connection/connection.ts'
-import { cipherSuite } from '../crypto/cipher-suites.ts'
+import { type CipherSuite, cipherSuite } from '../crypto/cipher-suites.ts'
 import { type Answers, Driver, type Timers } from '../driver/driver.ts'
 import { type AlertDescription, type PeerAlert, TlsError } from '../errors.ts'
 import type { ClientConfig, ServerConfig } from '../handshake/config.ts'
@@ -89,13 +89,14 @@ export class TLSSocket extends Duplex {
     return this.#report ? 'TLSv1.2' : null
   }
 
-  /** The suite, in OpenSSL's and in the RFC's name. */
+  /** The suite, in OpenSSL's and in the RFC's name; `version` is the first that has it, as in node:tls. */
   getCipher(): { name: string; standardName: string; version: string } | undefined {
     if (!this.#report) return undefined
+    const suite = cipherSuite(this.#report.cipher)
     return {
-      name: cipherSuite(this.#report.cipher).opensslName,
+      name: suite.opensslName,
       standardName: this.#report.cipher,
-      version: 'TLSv1.2',
+      version: firstVersionOf(suite),
     }
   }
 
@@ -373,6 +374,13 @@ export class TLSSocket extends Duplex {
 }
 
 type Waiting = (error?: Error) => void
+
+/** Suites with SHA-1 are older than TLS 1.2; OpenSSL counts those on curves from TLS 1.0 on (RFC 8422 §6). */
+function firstVersionOf({ keyExchange, cipher }: CipherSuite): string {
+  const isOld = cipher.mode === 'cbc' && cipher.mac === 'sha1'
+  if (!isOld) return 'TLSv1.2'
+  return keyExchange === 'ecdhe' ? 'TLSv1.0' : 'SSLv3'
+}
 
 function asBuffer(bytes: Uint8Array | undefined): Buffer | undefined {
   return bytes && Buffer.from(bytes)

@@ -28,11 +28,16 @@ export class RecordLayer {
   #writeLimit = maxPlaintextBytes
   #recordsWritten = 0
   #versionIsFixed = false
+  #writeVersion: number
   #emptyFragments = 0
 
-  /** @param maxEmptyFragments longest run of empty application data that is borne */
-  constructor(maxEmptyFragments: number) {
+  /**
+   * @param maxEmptyFragments longest run of empty application data that is borne
+   * @param helloVersion what our own records say until the version is fixed
+   */
+  constructor(maxEmptyFragments: number, helloVersion: number = tls12) {
     this.#maxEmptyFragments = maxEmptyFragments
+    this.#writeVersion = helloVersion
   }
 
   /** Bytes that came and were not looked at yet. */
@@ -47,6 +52,7 @@ export class RecordLayer {
   /** From ServerHello on every record must say TLS 1.2; before, any 3.x is borne (RFC 5246 §E.1). */
   fixVersion(): void {
     this.#versionIsFixed = true
+    this.#writeVersion = tls12
   }
 
   changeReadState(state: Protection): void {
@@ -109,22 +115,25 @@ export class RecordLayer {
   }
 
   #protectFragment(type: ContentType, fragment: Uint8Array): Uint8Array {
-    this.#countRecord()
+    this.#countRecord(type)
     const body = this.#writeState ? this.#writeState.protect(ContentType[type], fragment) : fragment
     const record = new Uint8Array(headerBytes + body.length)
     record[0] = ContentType[type]
-    record[1] = tls12 >> 8
-    record[2] = tls12 & 0xff
+    record[1] = this.#writeVersion >> 8
+    record[2] = this.#writeVersion & 0xff
     record[3] = body.length >> 8
     record[4] = body.length & 0xff
     record.set(body, headerBytes)
     return record
   }
 
-  /** A key that has protected all it may protects no more: there is no renegotiation here to change it. */
-  #countRecord(): void {
+  /**
+   * A key that has protected all it may protects no more data: there is no renegotiation here to change it. The alert that says so
+   * still leaves, since an end without one looks like a truncation.
+   */
+  #countRecord(type: ContentType): void {
     const { maxRecords = Number.POSITIVE_INFINITY } = this.#writeState ?? {}
-    if (this.#recordsWritten >= maxRecords)
+    if (this.#recordsWritten >= maxRecords && type !== 'alert')
       throw new TlsError('SEQUENCE_NUMBER_EXHAUSTED', `all ${maxRecords} records of this key were written`)
     this.#recordsWritten++
   }
@@ -148,10 +157,10 @@ export class RecordLayer {
     }
   }
 
-  /** Only application data may be empty (RFC 5246 §6.2.1), and not for ever. */
+  /** Only application data may be empty (RFC 5246 §6.2.1), and not for ever: a warning now and then begins no new run. */
   #checkEmpty(type: ContentType, fragment: Uint8Array): void {
     if (fragment.length > 0) {
-      this.#emptyFragments = 0
+      if (type !== 'alert') this.#emptyFragments = 0
       return
     }
     if (type !== 'application_data') throw new TlsError('EMPTY_FRAGMENT', `an empty ${type} record`)

@@ -42,7 +42,7 @@ function spellings(secret: Uint8Array): string[] {
 
 const secrets: readonly [string, Uint8Array][] = [
   ['cluster key', rawKey(1)],
-  ...['id', 'lookup', 'seal', 'request'].map((label): [string, Uint8Array] => [
+  ...['id', 'lookup', 'seal', 'request', 'ticket'].map((label): [string, Uint8Array] => [
     `${label} key`,
     derivedKey(1, label),
   ]),

@@ -1,20 +1,27 @@
 import { describe, expect, test, vi } from 'vitest'
 import { fromHex, toHex } from '../../src/bytes.ts'
-import { cipherSuite, cipherSuiteNames } from '../../src/crypto/cipher-suites.ts'
+import {
+  type CipherSuite,
+  type CipherSuiteName,
+  cipherSuite,
+  cipherSuiteNames,
+} from '../../src/crypto/cipher-suites.ts'
 import {
   deriveExtendedMasterSecret,
   deriveKeyBlock,
   deriveMasterSecret,
   deriveVerifyData,
+  exportKeyingMaterial,
   type WriteKeys,
   wipeKeyBlock,
 } from '../../src/crypto/key-schedule.ts'
 import { prf } from '../../src/crypto/prf.ts'
 import type { CryptoProvider, Hash } from '../../src/crypto/provider.ts'
+import { ApiMisuse } from '../../src/errors.ts'
 import { Secret } from '../../src/secret.ts'
 import { nodeCryptoProvider } from '../support/node-crypto-provider.ts'
 import { providers } from '../support/providers.ts'
-import { testVectors, vectorFile } from '../support/vectors.ts'
+import { expand, testVectors, type VectorKind, vectorFile, vectorKinds } from '../support/vectors.ts'
 
 // The PRF itself, with a memory of what it returned.
 vi.mock('../../src/crypto/prf.ts', async importOriginal => {
@@ -67,24 +74,62 @@ describe.each(providers)('key schedule with $name', ({ provider }) => {
     expect(toHex(verifyData)).toBe(vector.verifyData)
     expect(toHex(masterSecret.reveal())).toBe(vector.masterSecret)
   })
+
+  // RFC 5705 §4
+  testVectors(vectorFile('exporter').tests, vector => {
+    const { label, length } = vector
+    const randoms = { clientRandom: fromHex(vector.clientRandom), serverRandom: fromHex(vector.serverRandom) }
+    const context = vector.context === null ? undefined : expand(vector.context)
+    const masterSecret = secretOf(vector.masterSecret)
+    const wanted = { label, randoms, context, length }
+    const exported = exportKeyingMaterial(provider, cipherSuite(vector.suite), masterSecret, wanted)
+    expect(toHex(exported)).toBe(vector.keyingMaterial)
+    expect(toHex(masterSecret.reveal())).toBe(vector.masterSecret)
+  })
 })
 
-test('every suite has vectors of every kind', () => {
-  for (const kind of [
-    'master_secret',
-    'ems',
-    'key_block',
-    'verify_data',
-    'record_protect',
-    'record_open',
-  ] as const) {
-    const covered = new Set<string>(vectorFile(kind).tests.map(({ suite }) => suite))
-    expect(covered, kind).toEqual(new Set(cipherSuiteNames))
-  }
+// RFC 5705 §4: the length of the context has 16 bits.
+test('a context of 2^16 bytes is not exported with', () => {
+  const randoms = { clientRandom: new Uint8Array(32), serverRandom: new Uint8Array(32) }
+  const wanted = { label: 'EXPERIMENTAL', randoms, context: new Uint8Array(2 ** 16), length: 16 }
+  const suite = cipherSuite('TLS_RSA_WITH_AES_128_GCM_SHA256')
+  const run = () => exportKeyingMaterial(nodeCryptoProvider, suite, secretOf('03'.repeat(48)), wanted)
+  expect(run).toThrow(ApiMisuse)
+})
+
+/** What of a suite the vectors of a kind depend on. */
+const partOf: Record<Exclude<VectorKind, 'prf'>, (suite: CipherSuite) => unknown> = {
+  master_secret: ({ prfHash }) => prfHash,
+  ems: ({ prfHash }) => prfHash,
+  verify_data: ({ prfHash }) => prfHash,
+  exporter: ({ prfHash }) => prfHash,
+  key_block: ({ cipher, prfHash }) => [cipher, prfHash],
+  record_protect: ({ cipher }) => cipher,
+  record_open: ({ cipher }) => cipher,
+}
+
+// A new suite is a row in the table and its vectors; the row alone where a suite with the same parts has them.
+describe.each(vectorKinds.filter(kind => kind !== 'prf'))('vectors/%s.json', kind => {
+  const part = (name: CipherSuiteName) => JSON.stringify(partOf[kind](cipherSuite(name)))
+  const covered = new Set(vectorFile(kind).tests.map(({ suite }) => part(suite)))
+
+  test.each(cipherSuiteNames)('has vectors for %s', name => {
+    expect(covered).toContain(part(name))
+  })
 })
 
 describe('wiping', () => {
   const randoms = { clientRandom: new Uint8Array(32).fill(1), serverRandom: new Uint8Array(32).fill(2) }
+
+  // Exported keys are the application's; what they were made from is not.
+  test('an exporter leaves no digest behind', () => {
+    const digests: Uint8Array[] = []
+    const wanted = { label: 'EXPERIMENTAL', randoms, context: undefined, length: 100 }
+    const suite = cipherSuite('TLS_RSA_WITH_AES_256_GCM_SHA384')
+    exportKeyingMaterial(remembering(nodeCryptoProvider, digests), suite, secretOf('03'.repeat(48)), wanted)
+    expect(digests.length).toBeGreaterThan(4)
+    expect(digests.every(digest => digest.every(byte => byte === 0))).toBe(true)
+  })
 
   test.each(cipherSuiteNames)('wipeKeyBlock leaves zeros in all keys of %s', name => {
     const keys = deriveKeyBlock(nodeCryptoProvider, cipherSuite(name), secretOf('03'.repeat(48)), randoms)

@@ -9,6 +9,7 @@ import {
   policyHashOf,
   selectByServerName,
 } from '../../src/driver/certificates.ts'
+import { isIssuedByOneOf, usableClientScheme } from '../../src/handshake/certificate-choice.ts'
 import type { Ask } from '../../src/handshake/effects.ts'
 import { nobleProvider, privateKey } from '../../src/providers/noble/index.ts'
 import { certificatesFromPem } from '../../src/x509/certificate-pem.ts'
@@ -86,6 +87,30 @@ describe('a client with several certificates', () => {
     ['none of another type', { certificateTypes: ['dss_sign'] }, undefined],
   ])('%s', (_, more, expected) => {
     expect(selectByServerName(clients)(ask(more))).toBe(expected)
+  })
+})
+
+// RFC 5246 §7.4.6: "SHOULD be issued by one of the listed CAs", so who chooses for himself may choose another.
+describe('a certificate of an authority that the server did not name', () => {
+  const [clientRsa] = clients
+  const ask = wanted({
+    role: 'client',
+    certificateTypes: ['rsa_sign'],
+    authorities: [rsa!.leaf.issuer.raw],
+  })
+
+  test('can be used', () => {
+    expect(usableClientScheme(clientRsa!, ask)).toBe(
+      nobleProvider.signatureSchemes.find(name => name.startsWith('rsa')),
+    )
+  })
+
+  test('is told from one that has it anywhere in its chain', () => {
+    expect(isIssuedByOneOf(clientRsa!, [rsa!.leaf.issuer.raw])).toBe(false)
+    expect(isIssuedByOneOf(clientRsa!, [rsa!.leaf.issuer.raw, clientRsa!.leaf.issuer.raw])).toBe(true)
+    const chain = [...clientRsa!.certificateList, ...rsa!.certificateList]
+    expect(isIssuedByOneOf({ ...clientRsa!, certificateList: chain }, [rsa!.leaf.issuer.raw])).toBe(true)
+    expect(isIssuedByOneOf(clientRsa!, [])).toBe(false)
   })
 })
 

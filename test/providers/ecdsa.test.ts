@@ -197,5 +197,5 @@ describeWycheproof<{ publicKeyDer: string; sha: string }, { msg: string; sig: st
         expect(verified, `tcId ${tcId}`).toBe(result === 'valid')
       }
     }
-  }, 60_000)
+  }, 120_000)
 })

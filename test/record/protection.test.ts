@@ -1,10 +1,11 @@
 /** Read and write states: sequence numbers, tampering, IVs, and the work a CBC record takes (RFC 5246 §6.1, §6.2.3). */
 import { createCipheriv, createHmac } from 'node:crypto'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type CipherSuiteName, cipherSuite, cipherSuiteNames } from '../../src/crypto/cipher-suites.ts'
 import type { CryptoProvider, RandomBytes } from '../../src/crypto/provider.ts'
 import { TlsError } from '../../src/errors.ts'
+import { hashFunctions } from '../../src/providers/noble/hash.ts'
 import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { createProtection, type Protection } from '../../src/record/protection.ts'
 import { cat, filled, hex, none, u8, u16 } from '../support/by-hand.ts'
@@ -25,7 +26,7 @@ function keysOf(suite: CipherSuiteName) {
   return {
     key: random(cipher.keyLength),
     macKey: cipher.mode === 'cbc' ? random(cipher.macLength) : none,
-    iv: cipher.mode === 'gcm' ? random(4) : none,
+    iv: cipher.mode === 'cbc' ? none : random(cipher.fixedIvLength),
   }
 }
 
@@ -51,10 +52,18 @@ function alertOf(run: () => unknown): string | undefined {
 }
 
 const isCbc = (suite: CipherSuiteName) => cipherSuite(suite).cipher.mode === 'cbc'
-const states = cipherSuiteNames.flatMap(suite => [
+const ciphers = cipherSuiteNames.map(suite => cipherSuite(suite).cipher)
+/** The first suite of each cipher: nothing else of a suite matters to its records. */
+const suites = cipherSuiteNames.filter((_, i) => ciphers.indexOf(ciphers[i]!) === i)
+const states = suites.flatMap(suite => [
   { name: suite, suite, encryptThenMac: false },
   ...(isCbc(suite) ? [{ name: `${suite} EtM`, suite, encryptThenMac: true }] : []),
 ])
+
+test('there are eight ciphers, and no suite without one of them', () => {
+  expect(suites).toHaveLength(8)
+  expect(new Set(ciphers.map(cipher => JSON.stringify(cipher))).size).toBe(8)
+})
 
 describe.each(states)('$name', ({ suite, encryptThenMac }) => {
   const pair = () => ({
@@ -179,6 +188,70 @@ describe('AES-GCM nonces', () => {
   })
 })
 
+describe('ChaCha20-Poly1305 nonces', () => {
+  const suite = 'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256'
+  const sealed = (nonce: Uint8Array, sequenceNumber: Uint8Array, content: Uint8Array) => {
+    const cipher = createCipheriv('chacha20-poly1305', keysOf(suite).key, nonce, { authTagLength: 16 })
+    const header = cat(sequenceNumber, u8(23), u16(0x0303), u16(content.length))
+    cipher.setAAD(header, { plaintextLength: content.length })
+    return cat(cipher.update(content), cipher.final(), cipher.getAuthTag())
+  }
+
+  // RFC 7905 §2: "The 64-bit record sequence number is serialized as an 8-byte, big-endian value and padded on the left
+  // with four 0x00 bytes", and then XORed with the write IV.
+  test('are the padded sequence number XOR the IV, draw no randomness and do not travel', () => {
+    const { iv } = keysOf(suite)
+    for (const number of ['0000000000000000', '0000000000000101', '00000000ffffffff', 'ffffffffffffffff']) {
+      const padded = hex(`00000000 ${number}`)
+      const nonce = iv.map((byte, i) => byte ^ padded[i]!)
+      const writer = protectionOf(suite, {
+        sequenceNumber: BigInt(`0x${number}`),
+        random: () => {
+          throw new Error('not for ChaCha20-Poly1305')
+        },
+      })
+      expect(writer.protect(23, hex('0a0b0c'))).toEqual(sealed(nonce, hex(number), hex('0a0b0c')))
+    }
+  })
+
+  test('no two records of a key have the same', () => {
+    const nonces: string[] = []
+    const provider: CryptoProvider = {
+      ...nobleProvider,
+      chacha20Poly1305: key => {
+        const { seal, open } = nobleProvider.chacha20Poly1305(key)
+        return {
+          open,
+          seal: (nonce, data, plaintext) => {
+            nonces.push(Buffer.from(nonce).toString('hex'))
+            return seal(nonce, data, plaintext)
+          },
+        }
+      },
+    }
+    const writer = protectionOf(suite, { provider })
+    for (let i = 0; i < 300; i++) writer.protect(23, none)
+    expect(new Set(nonces).size).toBe(300)
+  })
+
+  // RFC 7905 §2: the shortest fragment is the tag of an empty content.
+  test('a fragment of a tag is an empty content, one byte less is bad_record_mac', () => {
+    const fragment = protectionOf(suite).protect(23, none)
+    expect(fragment).toHaveLength(16)
+    expect(protectionOf(suite).unprotect(23, fragment)).toEqual(none)
+    expect(alertOf(() => protectionOf(suite).unprotect(23, fragment.subarray(0, 15)))).toBe('bad_record_mac')
+  })
+})
+
+// RFC 8446 §5.5: "up to 2^24.5 full-size records (about 24 million)", which RFC 9325 §4.4 asks of TLS 1.2 too; "for
+// ChaCha20/Poly1305, the record sequence number would wrap before the safety limit is reached".
+describe.each(states)('the use of a key of $name', ({ suite, encryptThenMac }) => {
+  test('is bounded for GCM alone', () => {
+    const { maxRecords } = protectionOf(suite, { encryptThenMac })
+    expect(maxRecords).toBe(suite.includes('_GCM_') ? 23_726_566 : undefined)
+  })
+})
+
 describe.each(states.filter(state => isCbc(state.suite)))('the IV of $name', ({ suite, encryptThenMac }) => {
   // RFC 5246 §6.2.3.2: the IV "MUST be unpredictable", one for each record.
   test('comes from `random`, 16 bytes a record, and stands in front', () => {
@@ -198,6 +271,13 @@ describe.each(states.filter(state => isCbc(state.suite)))('the IV of $name', ({ 
   })
 })
 
+/** Where a hash of noble's keeps its block function. */
+function prototypeOf(algorithm: 'sha1' | 'sha256' | 'sha384'): { process: () => void } {
+  let prototype: object = hashFunctions[algorithm].create()
+  while (!Object.hasOwn(prototype, 'process')) prototype = Object.getPrototypeOf(prototype)
+  return prototype as { process: () => void }
+}
+
 /** A MAC-then-encrypt record put together by hand: content, MAC, then any bytes as padding. */
 function forge(
   suite: CipherSuiteName,
@@ -216,8 +296,8 @@ function forge(
   return cat(iv, encryption.update(cat(content, mac, padding)), encryption.final())
 }
 
-describe.each(cipherSuiteNames.filter(isCbc))('the padding of %s', suite => {
-  const macLength = suite.endsWith('SHA256') ? 32 : 20
+describe.each(suites.filter(isCbc))('the padding of %s', suite => {
+  const macLength = suite.endsWith('SHA384') ? 48 : suite.endsWith('SHA256') ? 32 : 20
   const total = 320 // bytes of content, MAC and padding together, in every record below
 
   // RFC 5246 §6.2.3.2: "Each uint8 in the padding data vector MUST be filled with the padding length value", 0 to 255.
@@ -269,6 +349,28 @@ describe.each(cipherSuiteNames.filter(isCbc))('the padding of %s', suite => {
       const wrong = good.slice()
       wrong[0] = padding + 1
       expect(workOf(forge(suite, contentOf(padding), wrong))).toEqual(bad)
+    }
+  })
+
+  // Not by lengths and formulas this time: the calls of the hash's own block function, as FIPS 180-4 §6 has one for each block.
+  test('the hash itself compresses as often whatever the padding says', () => {
+    const { cipher } = cipherSuite(suite)
+    const blockFunction = vi.spyOn(prototypeOf(cipher.mode === 'cbc' ? cipher.mac : 'sha1'), 'process')
+    const callsFor = (padding: number) => {
+      const record = forge(suite, filled(total - macLength - padding - 1, 0x63), filled(padding + 1, padding))
+      const reader = protectionOf(suite)
+      blockFunction.mockClear()
+      reader.unprotect(23, record)
+      return blockFunction.mock.calls.length
+    }
+    try {
+      const blockBytes = macLength === 48 ? 128 : 64
+      const calls = callsFor(0)
+      // Header and content, 0x80 and the length field; the outer hash is one block, what the even number needs may be none.
+      expect(calls).toBe(Math.ceil((13 + total - macLength - 1 + 1 + blockBytes / 8) / blockBytes) + 2)
+      for (let padding = 1; padding <= 255; padding++) expect(callsFor(padding), `${padding}`).toBe(calls)
+    } finally {
+      blockFunction.mockRestore()
     }
   })
 

@@ -70,6 +70,15 @@ describe('reading', () => {
     }
   })
 
+  // RFC 5246 §E.1: clients "that wish to negotiate with older servers may send any value {03,XX}".
+  test('a hello may say another version than what comes after it', () => {
+    const records = new RecordLayer(3, 0x0301)
+    expect(records.protect('handshake', hex('aa'))).toEqual([hex('16 0301 0001 aa')])
+    records.fixVersion()
+    expect(records.protect('handshake', hex('bb'))).toEqual([hex('16 0303 0001 bb')])
+    expect(layer().protect('alert', hex('0228'))).toEqual([hex('15 0303 0002 0228')])
+  })
+
   // RFC 5246 §6.2.1: "The length MUST NOT exceed 2^14."
   test('2^14 bytes of plaintext are fine, one more is judged by the header alone', () => {
     expect(layer(plainRecord(23, filled(2 ** 14, 1))).next()?.fragment).toHaveLength(2 ** 14)
@@ -103,6 +112,79 @@ describe('reading', () => {
     expect(codeOf(() => records.next())).toBe('TOO_MANY_EMPTY_FRAGMENTS')
   })
 
+  // RFC 6066 §4 and RFC 8449 §4: what was agreed bounds the plaintext, and a longer one is record_overflow.
+  test('an agreed limit bounds the plaintext: before protection by the header, under protection after it', () => {
+    const limited = (bytes: Uint8Array, state?: Protection) => {
+      const records = layer(bytes)
+      records.limitRead(512)
+      if (state) records.changeReadState(state)
+      return records
+    }
+    expect(limited(plainRecord(22, filled(512, 1))).next()?.fragment).toHaveLength(512)
+    expect(codeOf(() => limited(hex('16 0303 0201')).next())).toBe('RECORD_OVERFLOW')
+    // A ciphertext is longer than its content: only that counts.
+    const cutting = (length: number): Protection => ({
+      ...identity,
+      unprotect: (_, fragment) => fragment.subarray(0, length),
+    })
+    expect(limited(plainRecord(23, filled(512 + 2048, 1)), cutting(512)).next()?.fragment).toHaveLength(512)
+    expect(codeOf(() => limited(plainRecord(23, filled(600, 1)), cutting(513)).next())).toBe(
+      'RECORD_OVERFLOW',
+    )
+    expect(codeOf(() => limited(hex('17 0303 4800'), identity).next())).toBeUndefined()
+    expect(codeOf(() => limited(hex('17 0303 4801'), identity).next())).toBe('RECORD_OVERFLOW')
+  })
+
+  test('a forged record is bad_record_mac, however long it would be inside', () => {
+    const records = layer(plainRecord(23, filled(2000, 1)))
+    records.limitRead(512)
+    records.changeReadState({
+      ...identity,
+      unprotect: () => {
+        throw new TlsError('BAD_RECORD_MAC', 'forged')
+      },
+    })
+    expect(codeOf(() => records.next())).toBe('BAD_RECORD_MAC')
+  })
+
+  test('a limit holds from the moment it is set, for every type and for what came before and was not asked for', () => {
+    for (const type of [20, 21, 22, 23]) {
+      const records = layer(plainRecord(type, filled(65, 1)), plainRecord(type, filled(65, 1)))
+      expect(records.next()?.fragment).toHaveLength(65)
+      records.limitRead(64)
+      expect(codeOf(() => records.next())).toBe('RECORD_OVERFLOW')
+    }
+  })
+
+  // RFC 8449 §4: the least there is to agree on is 64.
+  test('the message names the limit that was passed', () => {
+    const records = layer(hex('17 0303 0041'))
+    records.limitRead(64)
+    expect(() => records.next()).toThrow('65 bytes, at most 64')
+  })
+
+  test.each([
+    ['GET / HTTP/1.1\r\n\r\n', /plain HTTP request; use https/],
+    ['POST / HTTP/1.1\r\n', /plain HTTP request; use https/],
+    ['CONNECT host:443 HTTP/1.1\r\n', /plain HTTP request; use https/],
+    ['G', /plain HTTP request; use https/],
+    // RFC 5246 §E.2: a V2ClientHello starts with a length whose highest bit is set, then 1 and the version.
+    ['\x80\x2e\x01\x03\x03\x00\x15\x00\x00\x00\x10', /ClientHello of SSLv2/],
+    ['SSH-2.0-OpenSSH_9.2\r\n', /text, perhaps a plain HTTP request/],
+    ['\x05\x01\x00', /not a TLS record/],
+  ])('who begins with %j is told what a TLS port wants', (text, message) => {
+    const records = layer(Buffer.from(text, 'latin1'))
+    expect(codeOf(() => records.next())).toBe('UNKNOWN_RECORD_TYPE')
+    expect(() => records.next()).toThrow(message)
+  })
+
+  test('a warning between two empty records does not end the run', () => {
+    const [empty, warning] = [plainRecord(23, none), plainRecord(21, hex('0164'))]
+    const records = layer(...[0, 1, 2, 3].flatMap(() => [empty, warning]))
+    for (let i = 0; i < 6; i++) expect(records.next()).toBeDefined()
+    expect(codeOf(() => records.next())).toBe('TOO_MANY_EMPTY_FRAGMENTS')
+  })
+
   test('the state of a record is the one in force when it is asked for, not when it came', () => {
     const records = layer(plainRecord(20, hex('01')), plainRecord(22, hex('aa')))
     records.next()
@@ -125,6 +207,87 @@ describe('writing', () => {
     expect(lengths(records)).toEqual(expected)
     expect(cat(...records.map(record => record.subarray(5)))).toEqual(bytes)
     for (const record of records) expect(record.subarray(0, 3)).toEqual(hex('17 0303'))
+  })
+
+  test.each<[number, number, number[]]>([
+    [512, 512, [512]],
+    [512, 513, [512, 1]],
+    [512, 0, [0]],
+    [64, 200, [64, 64, 64, 8]],
+    [1, 3, [1, 1, 1]],
+  ])('under a limit of %i, %i bytes are fragments of %j', (limit, length, expected) => {
+    for (const type of ['handshake', 'application_data'] as const) {
+      const records = new RecordLayer(3)
+      records.limitWrite(limit)
+      const bytes = Uint8Array.from({ length }, (_, i) => i)
+      const written = records.protect(type, bytes)
+      expect(lengths(written)).toEqual(expected)
+      expect(cat(...written.map(record => record.subarray(5)))).toEqual(bytes)
+    }
+  })
+
+  // RFC 8449 §4: the limit is of the plaintext; protection comes on top.
+  test('the limit counts before protection, and holds over a change of state', () => {
+    const records = new RecordLayer(3)
+    records.limitWrite(100)
+    const protectedLengths: number[] = []
+    records.changeWriteState({
+      ...identity,
+      protect: (_, fragment) => {
+        protectedLengths.push(fragment.length)
+        return cat(fragment, filled(24, 0))
+      },
+    })
+    expect(lengths(records.protect('application_data', filled(250, 1)))).toEqual([124, 124, 74])
+    expect(protectedLengths).toEqual([100, 100, 50])
+  })
+
+  test('a limit only ever gets shorter, and none is longer than 2^14', () => {
+    const records = new RecordLayer(3)
+    records.limitWrite(2 ** 14 + 1)
+    expect(lengths(records.protect('handshake', filled(2 ** 14 + 1, 1)))).toEqual([2 ** 14, 1])
+    records.limitWrite(100)
+    records.limitWrite(200)
+    expect(lengths(records.protect('handshake', filled(150, 1)))).toEqual([100, 50])
+  })
+
+  // RFC 9325 §4.4: a key protects only so many records. There is no renegotiation here, so that the connection ends.
+  test('a key that has protected all the records it may protects no more', () => {
+    const records = new RecordLayer(3)
+    records.protect('handshake', filled(10, 1))
+    const written: number[] = []
+    const counting = (maxRecords?: number): Protection => ({
+      ...identity,
+      maxRecords,
+      protect: (_, fragment) => {
+        written.push(fragment.length)
+        return fragment
+      },
+    })
+    records.changeWriteState(counting(3))
+    records.limitWrite(4)
+    records.protect('application_data', filled(8, 1))
+    // The third may be written; the fourth is refused before it is protected.
+    expect(codeOf(() => records.protect('application_data', filled(5, 1)))).toBe('SEQUENCE_NUMBER_EXHAUSTED')
+    expect(codeOf(() => records.protect('handshake', hex('00')))).toBe('SEQUENCE_NUMBER_EXHAUSTED')
+    expect(written).toEqual([4, 4, 4])
+    // The alert that says so, or a close_notify, leaves all the same.
+    expect(records.protect('alert', hex('0100'))).toHaveLength(1)
+    expect(written).toEqual([4, 4, 4, 2])
+    written.pop()
+    // A new key counts from the start, one without a bound not at all.
+    records.changeWriteState(counting(1))
+    expect(records.protect('alert', hex('0100'))).toHaveLength(1)
+    records.changeWriteState(counting())
+    for (let i = 0; i < 10; i++) records.protect('alert', hex('0100'))
+    expect(written).toHaveLength(3 + 1 + 10)
+  })
+
+  test('records that are written without protection are not counted', () => {
+    const records = new RecordLayer(3)
+    for (let i = 0; i < 10; i++) records.protect('handshake', hex('00'))
+    records.changeWriteState({ ...identity, maxRecords: 1 })
+    expect(records.protect('handshake', hex('00'))).toHaveLength(1)
   })
 
   test('what is written reads back, in any portions', () => {

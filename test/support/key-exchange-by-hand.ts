@@ -79,6 +79,19 @@ function fieldShare({ p, g }: FieldByHand): ShareByHand {
   }
 }
 
+/** A share of ffdhe2048 whose secret with this public key begins with a zero byte: from one exponent to the next is one step. */
+export function shortFieldShare(peer: Uint8Array): { publicKey: Bytes; secret: Bytes } {
+  const { p, g } = ffdhe2048
+  const exponent = numberOf(randomBytes(32))
+  let publicKey = power(g, exponent, p)
+  let secret = power(numberOf(peer), exponent, p)
+  while (bytesOf(secret).length === 256) {
+    publicKey = (publicKey * g) % p
+    secret = (secret * numberOf(peer)) % p
+  }
+  return { publicKey: bytesOf(publicKey), secret: bytesOf(secret) }
+}
+
 export const numberOf = (bytes: Uint8Array): bigint =>
   BigInt(`0x${Buffer.from(bytes).toString('hex') || '0'}`)
 

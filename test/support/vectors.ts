@@ -72,6 +72,17 @@ export interface Vectors {
     handshakeHash: string
     verifyData: string
   }
+  exporter: Common & {
+    suite: CipherSuiteName
+    masterSecret: string
+    clientRandom: string
+    serverRandom: string
+    label: string
+    /** null: no context, which is not the same as an empty one. */
+    context: ByteSpec | null
+    length: number
+    keyingMaterial: string
+  }
   record_protect: RecordVector & {
     plaintext: ByteSpec
     recordIv: string
@@ -104,6 +115,7 @@ export const vectorKinds = [
   'ems',
   'key_block',
   'verify_data',
+  'exporter',
   'record_protect',
   'record_open',
 ] as const satisfies readonly VectorKind[]

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { nobleProvider } from '../../src/providers/noble/index.ts'
 
 /** The command as `npm run build` makes it. */
 export const binary = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -28,6 +29,12 @@ export interface RunningServer extends Target {
   stop(): Promise<void>
 }
 
+/**
+ * Every signature we have, so SHA-1 and SHA-224 too: the scripts take the word of RFC 5246 §7.4.1.4.1 that a client which names no
+ * signatures can do SHA-1, and send both as client. A server is started with neither unless they are named (RFC 9155 §2).
+ */
+const allSignatures = ['--sigalgs', nobleProvider.signatureSchemes.join(':')]
+
 /** What a server of a profile is started with; undefined for a profile that ringtls does not offer. */
 export function profileArgs(profile: string, clientAuthorities: string): string[] | undefined {
   const profiles: Readonly<Record<string, readonly string[]>> = {
@@ -39,7 +46,7 @@ export function profileArgs(profile: string, clientAuthorities: string): string[
     sni: [...certificate('rsa'), ...certificate('localhost4')],
   }
   const args = profiles[profile]
-  return args && ['server', '--listen', '127.0.0.1:0', ...args]
+  return args && ['server', '--listen', '127.0.0.1:0', ...allSignatures, ...args]
 }
 
 /** The client authorities that stand beside a list's own certificates, else ours. */

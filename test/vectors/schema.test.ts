@@ -93,8 +93,8 @@ describe.each(['record_protect', 'record_open'] as const)('%s', kind => {
     `${suite}${encryptThenMac ? ' encrypt-then-MAC' : ''}`
   const modes = [...new Set(tests.map(modeOf))]
 
-  test('has ten modes: two suites of GCM, four of CBC in both orders', () => {
-    expect(modes).toHaveLength(10)
+  test('has thirteen modes: two suites of GCM, one of ChaCha20-Poly1305, five of CBC in both orders', () => {
+    expect(modes).toHaveLength(13)
   })
 
   test.each(modes)('%s has all sequence numbers', mode => {
@@ -102,6 +102,21 @@ describe.each(['record_protect', 'record_open'] as const)('%s', kind => {
     const numbers = new Set(readable.map(({ sequenceNumber }) => BigInt(sequenceNumber)))
     for (const wanted of [0n, 1n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 48n]) expect(numbers).toContain(wanted)
   })
+})
+
+// Who counts in prose counts once, and never again.
+test('the READMEs count the vectors right', () => {
+  const read = (path: string) => readFileSync(new URL(path, folder), 'utf8')
+  const grouped = (count: number) => count.toLocaleString('en-US')
+  const counts = vectorKinds.map(kind => vectorFile(kind).tests.length)
+  for (const [i, kind] of vectorKinds.entries())
+    expect(read('README.md')).toMatch(
+      new RegExp(`^\\| \`${kind}\\.json\` .* \\| ${grouped(counts[i]!)} \\|$`, 'm'),
+    )
+  const opened = vectorFile('record_open').tests
+  const readable = opened.filter(({ result }) => result === 'valid').length
+  expect(read('README.md')).toContain(`${readable} records to read, ${opened.length - readable} to refuse`)
+  expect(read('../README.md')).toContain(`${grouped(counts.reduce((sum, count) => sum + count))} vectors`)
 })
 
 test('the schema check sees what is wrong', () => {

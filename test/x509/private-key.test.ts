@@ -136,6 +136,46 @@ describe('parsePrivateKey', () => {
     },
   )
 
+  // ECPrivateKey by hand (RFC 5915 §3), with the curve in it: 30 len, 02 01 01, 04 len number, a0 len OID.
+  const prime256v1 = '06082a8648ce3d030107'
+  const secp384r1 = '06052b81040022'
+  const sec1 = (length: number, oid: string) => {
+    const number = `04${length.toString(16).padStart(2, '0')}${'01'.repeat(length)}`
+    const body = `020101${number}a0${(oid.length / 2).toString(16).padStart(2, '0')}${oid}`
+    return `30${(body.length / 2).toString(16).padStart(2, '0')}${body}`
+  }
+  const pkcs8Of = (algorithm: string, key: string) => {
+    const length = (hex: string) => (hex.length / 2).toString(16).padStart(2, '0')
+    const body = `02010030${length(algorithm)}${algorithm}04${length(key)}${key}`
+    return `30${length(body)}${body}`
+  }
+  const ecPublicKey = `06072a8648ce3d0201${prime256v1}`
+
+  test.each([
+    ['a number of 32 bytes on P-256', 'EC PRIVATE KEY', sec1(32, prime256v1), undefined],
+    ['a number of 31 bytes on P-256', 'EC PRIVATE KEY', sec1(31, prime256v1), /31 bytes, wanted 32/],
+    ['a number of 33 bytes on P-256', 'EC PRIVATE KEY', sec1(33, prime256v1), /33 bytes, wanted 32/],
+    ['no curve', 'EC PRIVATE KEY', `3025020101${'0420'}${'01'.repeat(32)}`, /no curve/],
+    ['one curve twice', 'PRIVATE KEY', pkcs8Of(ecPublicKey, sec1(32, prime256v1)), undefined],
+    ['two curves', 'PRIVATE KEY', pkcs8Of(ecPublicKey, sec1(32, secp384r1)), /on two curves/],
+    ['Ed25519 of 32 bytes', 'PRIVATE KEY', pkcs8Of('06032b6570', `0420${'01'.repeat(32)}`), undefined],
+    [
+      'Ed25519 of 31 bytes',
+      'PRIVATE KEY',
+      pkcs8Of('06032b6570', `041f${'01'.repeat(31)}`),
+      /31 bytes, wanted/,
+    ],
+    ['Ed25519 with NULL', 'PRIVATE KEY', pkcs8Of('06032b65700500', `0420${'01'.repeat(32)}`), /parameters/],
+  ])('%s', (_, label, hex, problem) => {
+    const parse = () => parsePrivateKey(toPem(label, Buffer.from(hex, 'hex')))
+    if (problem) {
+      expect(parse).toThrow(ApiMisuse)
+      expect(parse).toThrow(problem)
+    } else {
+      expect(parse()).toHaveProperty('privateKey')
+    }
+  })
+
   test('an EC or Ed25519 key shows nothing of its secret', () => {
     const { privateKey } = generateKeyPairSync('ed25519')
     for (const pem of [fixture('ec.key'), pkcs8(privateKey)]) {

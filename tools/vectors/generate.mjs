@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expand, hexOrDigest } from './bytes.mjs'
-import { emsCases, keyBlockCases, masterSecretCases, prfCases, verifyDataCases } from './kdf-kinds.mjs'
+import { emsCases, exporterCases, keyBlockCases, masterSecretCases, prfCases, verifyDataCases } from './kdf-kinds.mjs'
 import { nodeOracle } from './node-oracle.mjs'
 import { notes } from './notes.mjs'
 import { findOpensslOracle } from './openssl-oracle.mjs'
@@ -17,6 +17,7 @@ const kinds = {
   ems: { cases: emsCases, rfc: ['7627#4'] },
   key_block: { cases: keyBlockCases, rfc: ['5246#6.3'] },
   verify_data: { cases: verifyDataCases, rfc: ['5246#7.4.9'] },
+  exporter: { cases: exporterCases, rfc: ['5705#4'] },
   record_protect: { cases: recordProtectCases },
   record_open: { cases: recordOpenCases },
 }

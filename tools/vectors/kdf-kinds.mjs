@@ -1,4 +1,4 @@
-/** The cases of the pure functions: PRF, master secrets, key block, verify data. */
+/** The cases of the pure functions: PRF, master secrets, key block, verify data, exporter. */
 import { bytesFrom } from './bytes.mjs'
 import { suites } from './tls.mjs'
 
@@ -66,7 +66,7 @@ export function prfCases() {
   })
 }
 
-/** Pre-master secrets by their key exchange: RSA (48 bytes), and the sizes ECDHE would bring. */
+/** Pre-master secrets by their key exchange: RSA (48 bytes), and the sizes ECDHE brings. */
 function preMasterSecrets(label) {
   const rsa = Array.from({ length: 4 }, (_, i) => ['rsa', `0303${hexFrom(`${label}/rsa/${i}`, 46)}`])
   const other = [32, 48, 66].map(length => ['ecdhe', hexFrom(`${label}/ecdhe`, length)])
@@ -131,4 +131,44 @@ export function verifyDataCases() {
       }),
     ),
   )
+}
+
+/** Each hash of the PRF has a suite that stands for it: nothing else of a suite enters. */
+const exporterSuites = ['TLS_RSA_WITH_AES_128_GCM_SHA256', 'TLS_RSA_WITH_AES_256_GCM_SHA384']
+/** Labels in use with their lengths: RFC 5764 §4.2 (AES-128 with SHA-1), RFC 5216 §2.3, RFC 5281 §8. */
+const exporterLabels = [
+  ['EXTRACTOR-dtls_srtp', 60],
+  ['client EAP encryption', 128],
+  ['ttls keying material', 64],
+]
+
+export function exporterCases() {
+  return exporterSuites.flatMap(suite => {
+    const cases = []
+    const add = (part, comment, given, flags = []) => {
+      const id = `exporter/${suites[suite].name}/${part}`
+      const base = { masterSecret: hexFrom(`${id}/master secret`, 48), ...randoms(id, cases.length) }
+      const asked = { label: 'EXPERIMENTAL-test', context: null, length: 32, ...given }
+      cases.push({ id, comment, input: { suite, ...base, ...asked }, flags })
+    }
+    for (const [label, length] of exporterLabels) {
+      add(`label-${label.replaceAll(/[ _]/g, '-')}`, `the label '${label}'`, { label, length }, ['NoContext'])
+    }
+    // RFC 9266 §2: 32 bytes, and the context is a string of no bytes.
+    add('label-EXPORTER-Channel-Binding', 'the channel binding tls-exporter', { label: 'EXPORTER-Channel-Binding', context: '' }, ['EmptyContext'])
+    for (const length of [1, 20, 47, 48, 49, 60, 64, 128, 255, 1000]) {
+      add(`length-${length}`, `${length} bytes`, { length }, ['NoContext'])
+    }
+    add('context-0', 'an empty context', { context: '' }, ['EmptyContext'])
+    for (const length of [1, 2, 12, 32, 255, 256, 257, 700]) {
+      add(`context-${length}`, `a context of ${length} bytes`, { context: hexFrom(`context-${length}`, length) })
+    }
+    add('context-65535', 'a context of 2^16 - 1 bytes', { context: { repeat: 'c5', count: 65535 } }, ['LongestContext'])
+    // The same secret, randoms, label and length: only whether there is a context, and which, tells them apart.
+    const same = { masterSecret: hexFrom('exporter/same', 48), clientRandom: '01'.repeat(32), serverRandom: '02'.repeat(32) }
+    add('same-without', 'no context; beside same-empty', { ...same }, ['NoContext'])
+    add('same-empty', 'an empty context: not the bytes of same-without', { ...same, context: '' }, ['EmptyContext'])
+    add('same-zeros', 'a context of two zero bytes: not the bytes of same-empty', { ...same, context: '0000' })
+    return cases
+  })
 }

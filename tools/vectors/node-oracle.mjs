@@ -26,12 +26,12 @@ export const primitives = {
     const decipher = createDecipheriv(`aes-${key.length * 8}-cbc`, key, iv).setAutoPadding(false)
     return Buffer.concat([decipher.update(blocks), decipher.final()])
   },
-  async gcmSeal(key, nonce, aad, plaintext) {
-    const cipher = createCipheriv(`aes-${key.length * 8}-gcm`, key, nonce).setAAD(aad)
+  async aeadSeal(key, nonce, aad, plaintext) {
+    const cipher = createCipheriv(aeadName(key), key.bytes, nonce, { authTagLength: 16 }).setAAD(aad)
     return Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
   },
-  async gcmOpen(key, nonce, aad, sealed) {
-    const decipher = createDecipheriv(`aes-${key.length * 8}-gcm`, key, nonce, { authTagLength: 16 })
+  async aeadOpen(key, nonce, aad, sealed) {
+    const decipher = createDecipheriv(aeadName(key), key.bytes, nonce, { authTagLength: 16 })
     decipher.setAAD(aad).setAuthTag(sealed.subarray(sealed.length - 16))
     const content = decipher.update(sealed.subarray(0, sealed.length - 16))
     try {
@@ -42,6 +42,8 @@ export const primitives = {
     }
   },
 }
+
+const aeadName = ({ mode, bytes }) => (mode === 'gcm' ? `aes-${bytes.length * 8}-gcm` : 'chacha20-poly1305')
 
 export const nodeOracle = {
   name: 'node-crypto',

@@ -1,7 +1,8 @@
 """The independent oracle: TLS 1.2 key derivation and record protection written from the RFCs.
 
 It shares nothing with the other oracles: the hashes are the ones compiled into the interpreter (not
-OpenSSL's), AES is written out from FIPS 197 and GCM from NIST SP 800-38D, and the TLS formulas are its own.
+OpenSSL's), AES is written out from FIPS 197, GCM from NIST SP 800-38D and ChaCha20-Poly1305 from RFC 8439, and
+the TLS formulas are its own.
 Reads a JSON list of {"kind", "input"} on standard input, writes the list of answers to standard output.
 It is an oracle for test vectors: slow, and with no thought of timing.
 """
@@ -184,18 +185,59 @@ def gcm_crypt_and_tag(key, nonce, aad, data, opening):
     return crypted, xor(digest, aes.encrypt(nonce + b"\0\0\0\1"))
 
 
+# --- ChaCha20-Poly1305 (RFC 8439) ---------------------------------------------------------------------------
+
+
+def chacha20_block(key, counter, nonce):
+    """Section 2.3: 64 bytes of keystream."""
+    start = struct.unpack("<16I", b"expand 32-byte k" + key + struct.pack("<I", counter) + nonce)
+    s = list(start)
+    columns = [(0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15)]
+    diagonals = [(0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14)]
+    for a, b, c, d in 10 * (columns + diagonals):
+        for to, other, rotated, bits in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+            s[to] = (s[to] + s[other]) & 0xFFFFFFFF
+            mixed = s[rotated] ^ s[to]
+            s[rotated] = (mixed << bits | mixed >> (32 - bits)) & 0xFFFFFFFF
+    return struct.pack("<16I", *((x + y) & 0xFFFFFFFF for x, y in zip(s, start)))
+
+
+def poly1305(key, data):
+    """Section 2.5."""
+    r, s = int.from_bytes(key[:16], "little") & 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF, int.from_bytes(key[16:], "little")
+    accumulator = 0
+    for block in blocks_of(data):
+        accumulator = (accumulator + int.from_bytes(block + b"\1", "little")) * r % (2**130 - 5)
+    return ((accumulator + s) % 2**128).to_bytes(16, "little")
+
+
+def chacha20_crypt_and_tag(key, nonce, aad, data, opening):
+    """Section 2.8. The data encrypted or decrypted, which is the same, and the tag over the ciphertext."""
+    counters = range(1, 1 + (len(data) + 63) // 64)
+    crypted = xor(data, b"".join(chacha20_block(key, counter, nonce) for counter in counters))
+    ciphertext = data if opening else crypted
+    padded = b"".join(part + bytes(-len(part) % 16) for part in (aad, ciphertext))
+    lengths = struct.pack("<QQ", len(aad), len(ciphertext))
+    return crypted, poly1305(chacha20_block(key, 0, nonce)[:32], padded + lengths)
+
+
 # --- TLS 1.2 ------------------------------------------------------------------------------------------------
 
-# suite: bytes of the cipher key, MAC hash (None: GCM), PRF hash
+# suite: bytes of the cipher key, AEAD or MAC hash of CBC, PRF hash
 SUITES = {
-    "TLS_RSA_WITH_AES_128_GCM_SHA256": (16, None, "sha256"),
-    "TLS_RSA_WITH_AES_256_GCM_SHA384": (32, None, "sha384"),
+    "TLS_RSA_WITH_AES_128_GCM_SHA256": (16, "gcm", "sha256"),
+    "TLS_RSA_WITH_AES_256_GCM_SHA384": (32, "gcm", "sha384"),
     "TLS_RSA_WITH_AES_128_CBC_SHA256": (16, "sha256", "sha256"),
     "TLS_RSA_WITH_AES_256_CBC_SHA256": (32, "sha256", "sha256"),
     "TLS_RSA_WITH_AES_128_CBC_SHA": (16, "sha1", "sha256"),
     "TLS_RSA_WITH_AES_256_CBC_SHA": (32, "sha1", "sha256"),
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384": (32, "sha384", "sha384"),
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": (32, "chacha20", "sha256"),
 }
-MAC_LENGTH = {"sha1": 20, "sha256": 32}
+MAC_LENGTH = {"sha1": 20, "sha256": 32, "sha384": 48}
+AEAD = {"gcm": gcm_crypt_and_tag, "chacha20": chacha20_crypt_and_tag}
+FIXED_IV_LENGTH = {"gcm": 4, "chacha20": 12}
+EXPLICIT_NONCE_LENGTH = {"gcm": 8, "chacha20": 0}
 
 
 def answer_prf(v):
@@ -220,9 +262,9 @@ def answer_ems(v):
 
 
 def answer_key_block(v):
-    """RFC 5246 section 6.3; GCM: RFC 5288 section 3."""
-    key_length, mac_hash, _ = SUITES[v["suite"]]
-    mac_length, iv_length = (MAC_LENGTH[mac_hash], 0) if mac_hash else (0, 4)
+    """RFC 5246 section 6.3; GCM: RFC 5288 section 3; ChaCha20-Poly1305: RFC 7905 section 2."""
+    key_length, protection, _ = SUITES[v["suite"]]
+    mac_length, iv_length = MAC_LENGTH.get(protection, 0), FIXED_IV_LENGTH.get(protection, 0)
     randoms = v["serverRandom"] + v["clientRandom"]
     block = suite_prf(v, "masterSecret", "key expansion", randoms, 2 * (mac_length + key_length + iv_length))
     sides, rest = {"client": {}, "server": {}}, block
@@ -239,23 +281,46 @@ def answer_verify_data(v):
     return {"verifyData": suite_prf(v, "masterSecret", label, v["handshakeHash"], 12).hex()}
 
 
+def expanded(spec):
+    """The bytes of hex, of a hex unit repeated, or of parts joined."""
+    if isinstance(spec, str):
+        return bytes.fromhex(spec)
+    if "repeat" in spec:
+        return bytes.fromhex(spec["repeat"]) * spec["count"]
+    return b"".join(expanded(part) for part in spec["concat"])
+
+
+def answer_exporter(v):
+    """RFC 5705 section 4."""
+    seed = bytes.fromhex(v["clientRandom"]) + bytes.fromhex(v["serverRandom"])
+    if v["context"] is not None:
+        context = expanded(v["context"])
+        seed += struct.pack(">H", len(context)) + context
+    return {"keyingMaterial": suite_prf(v, "masterSecret", v["label"], seed.hex(), v["length"]).hex()}
+
+
 def header(v, length):
     return struct.pack(">QBHH", int(v["sequenceNumber"]), v["contentType"], 0x0303, length)
 
 
+def aead_nonce(v, protection, explicit):
+    """RFC 5288 section 3: salt and explicit nonce. RFC 7905 section 2: the padded sequence number XOR the IV."""
+    iv = bytes.fromhex(v["iv"])
+    return iv + explicit if protection == "gcm" else xor(iv, int(v["sequenceNumber"]).to_bytes(12, "big"))
+
+
 def answer_record_protect(v):
-    _, mac_hash, _ = SUITES[v["suite"]]
-    mac_key, key, iv, record_iv, content = (
-        bytes.fromhex(v[name]) for name in ("macKey", "key", "iv", "recordIv", "plaintext")
-    )
-    if mac_hash is None:
-        crypted, tag = gcm_crypt_and_tag(key, iv + record_iv, header(v, len(content)), content, False)
+    _, protection, _ = SUITES[v["suite"]]
+    mac_key, key, record_iv, content = (bytes.fromhex(v[name]) for name in ("macKey", "key", "recordIv", "plaintext"))
+    if protection in AEAD:
+        nonce = aead_nonce(v, protection, record_iv)
+        crypted, tag = AEAD[protection](key, nonce, header(v, len(content)), content, False)
         return {"fragment": (record_iv + crypted + tag).hex()}
     padding = bytes([v["paddingLength"]]) * (v["paddingLength"] + 1)
     if v["encryptThenMac"]:
         body = record_iv + cbc_encrypt(key, record_iv, content + padding)
-        return {"fragment": (body + mac(mac_hash, mac_key, header(v, len(body)) + body)).hex()}
-    content_mac = mac(mac_hash, mac_key, header(v, len(content)) + content)
+        return {"fragment": (body + mac(protection, mac_key, header(v, len(body)) + body)).hex()}
+    content_mac = mac(protection, mac_key, header(v, len(content)) + content)
     return {"fragment": (record_iv + cbc_encrypt(key, record_iv, content + content_mac + padding)).hex()}
 
 
@@ -270,20 +335,22 @@ def demand(condition):
 
 def opened(v):
     """The content of a record; raises BadRecordMac."""
-    _, mac_hash, _ = SUITES[v["suite"]]
-    mac_key, key, iv, fragment = (bytes.fromhex(v[name]) for name in ("macKey", "key", "iv", "fragment"))
-    if mac_hash is None:
-        explicit, sealed, tag = fragment[:8], fragment[8:-16], fragment[-16:]
-        demand(len(explicit) + len(sealed) + len(tag) == len(fragment) and len(fragment) >= 24)
-        content, right = gcm_crypt_and_tag(key, iv + explicit, header(v, len(sealed)), sealed, True)
+    _, protection, _ = SUITES[v["suite"]]
+    mac_key, key, fragment = (bytes.fromhex(v[name]) for name in ("macKey", "key", "fragment"))
+    if protection in AEAD:
+        explicit_length = EXPLICIT_NONCE_LENGTH[protection]
+        demand(len(fragment) >= explicit_length + 16)
+        explicit, sealed, tag = fragment[:explicit_length], fragment[explicit_length:-16], fragment[-16:]
+        nonce = aead_nonce(v, protection, explicit)
+        content, right = AEAD[protection](key, nonce, header(v, len(sealed)), sealed, True)
         demand(tag == right)
         return content
-    length = MAC_LENGTH[mac_hash]
+    length = MAC_LENGTH[protection]
     body = fragment
     if v["encryptThenMac"]:
         demand(len(fragment) >= length)
         body, tag = fragment[:-length], fragment[-length:]
-        demand(tag == mac(mac_hash, mac_key, header(v, len(body)) + body))
+        demand(tag == mac(protection, mac_key, header(v, len(body)) + body))
     demand(len(body) >= 32 and len(body) % 16 == 0)
     inner = cbc_decrypt(key, body[:16], body[16:])
     count = inner[-1] + 1
@@ -293,7 +360,7 @@ def opened(v):
         return inner
     demand(len(inner) >= length)
     content, tag = inner[:-length], inner[-length:]
-    demand(tag == mac(mac_hash, mac_key, header(v, len(content)) + content))
+    demand(tag == mac(protection, mac_key, header(v, len(content)) + content))
     return content
 
 
@@ -308,7 +375,7 @@ def answer_record_open(v):
 
 
 def check_primitives():
-    """FIPS 197 appendix C.1 and C.3; test case 2 of the GCM specification."""
+    """FIPS 197 appendix C.1 and C.3; test case 2 of the GCM specification; RFC 8439 section 2.8.2."""
     plain = bytes.fromhex("00112233445566778899aabbccddeeff")
     for size, cipher in (
         (16, "69c4e0d86a7b0430d8cdb78070b4c55a"),
@@ -319,6 +386,15 @@ def check_primitives():
         assert aes.decrypt(bytes.fromhex(cipher)) == plain, "AES decryption"
     crypted, tag = gcm_crypt_and_tag(bytes(16), bytes(12), b"", bytes(16), False)
     assert (crypted + tag).hex() == "0388dace60b6a392f328c2b971b2fe78ab6e47d42cec13bdf53a67b21257bddf", "GCM"
+    key, nonce = bytes(range(0x80, 0xA0)), bytes.fromhex("070000004041424344454647")
+    aad = bytes.fromhex("50515253c0c1c2c3c4c5c6c7")
+    plain = (
+        b"Ladies and Gentlemen of the class of '99: If I could offer you "
+        b"only one tip for the future, sunscreen would be it."
+    )
+    crypted, tag = chacha20_crypt_and_tag(key, nonce, aad, plain, False)
+    assert crypted[:16].hex() == "d31a8d34648e60db7b86afbc53ef7ec2", "ChaCha20"
+    assert tag.hex() == "1ae10b594f09e26a7e902ecbd0600691", "Poly1305"
 
 
 if __name__ == "__main__":

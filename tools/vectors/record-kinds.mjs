@@ -1,7 +1,7 @@
 /** The cases of record protection: what must be written, what must be read, what must be refused. */
 import { bytesFrom, expand, hexOrDigest } from './bytes.mjs'
 import { primitives } from './node-oracle.mjs'
-import { buildFragment, minimalPadding, padding, sealEncryptThenMac, suites } from './tls.mjs'
+import { aeadKey, buildFragment, isAead, minimalPadding, nonceOf, padding, sealEncryptThenMac, suites } from './tls.mjs'
 
 const hexFrom = (label, length) => bytesFrom(label, length).toString('hex')
 const sequenceNumbers = [0n, 1n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 48n, 2n ** 53n + 1n]
@@ -14,21 +14,20 @@ const change = (bytes, index) => {
 
 /** Every suite, the CBC ones with and without encrypt-then-MAC. */
 const modes = Object.entries(suites).flatMap(([suite, { name, mode }]) =>
-  mode === 'gcm'
-    ? [{ suite, encryptThenMac: false, name, mode: 'gcm' }]
+  isAead(suite)
+    ? [{ suite, encryptThenMac: false, name, mode }]
     : [
         { suite, encryptThenMac: false, name: `${name}-mte`, mode: 'mte' },
         { suite, encryptThenMac: true, name: `${name}-etm`, mode: 'etm' },
       ],
 )
-const rfcOf = { gcm: ['5246#6.2.3.3', '5288#3'], mte: ['5246#6.2.3.2'], etm: ['7366#3', '5246#6.2.3.2'] }
+const rfcOf = { gcm: ['5246#6.2.3.3', '5288#3'], chacha20: ['5246#6.2.3.3', '7905#2'], mte: ['5246#6.2.3.2'], etm: ['7366#3', '5246#6.2.3.2'] }
 
 /** The keys and everything else a record of `plaintext` (a ByteSpec) needs; `given` overrides. */
 function recordInput(mode, id, plaintext, given = {}) {
   const { suite, encryptThenMac } = mode
   const { macLength, keyLength, ivLength } = suites[suite]
   const sequenceNumber = `${given.sequenceNumber ?? 7}`
-  const gcmNonce = BigInt(sequenceNumber).toString(16).padStart(16, '0') // RFC 5288 §3: it may be the sequence number.
   const content = expand(plaintext)
   return {
     suite,
@@ -40,9 +39,16 @@ function recordInput(mode, id, plaintext, given = {}) {
     ...given,
     sequenceNumber,
     plaintext: content.toString('hex'),
-    recordIv: given.recordIv ?? (mode.mode === 'gcm' ? gcmNonce : hexFrom(`${id}/record iv`, 16)),
-    paddingLength: mode.mode === 'gcm' ? null : (given.paddingLength ?? minimalPadding(mode, content.length)),
+    recordIv: given.recordIv ?? recordIvOf(mode, id, sequenceNumber),
+    paddingLength: isAead(suite) ? null : (given.paddingLength ?? minimalPadding(mode, content.length)),
   }
+}
+
+/** What stands in front of the ciphertext. */
+function recordIvOf({ mode }, id, sequenceNumber) {
+  if (mode === 'chacha20') return '' // RFC 7905 §2: "there is no explicit nonce".
+  if (mode === 'gcm') return BigInt(sequenceNumber).toString(16).padStart(16, '0') // RFC 5288 §3: it may be the sequence number.
+  return hexFrom(`${id}/record iv`, 16)
 }
 
 /** Content of `length` bytes: hex, or a repeated unit of eight bytes where hex would be long. */
@@ -68,7 +74,7 @@ function* ordinaryRecords(mode) {
 export function recordProtectCases() {
   return modes.flatMap(mode => {
     const records = [...ordinaryRecords(mode)]
-    if (mode.mode !== 'gcm') {
+    if (!isAead(mode.suite)) {
       // Lengths which the minimal padding fills with a padding_length of 0 and of 15.
       const none = minimalPadding(mode, 0)
       records.push({ part: 'padding-0', comment: 'padding_length 0', length: none + 16, given: {}, flags: ['MinimalPadding'] })
@@ -98,7 +104,7 @@ export async function recordOpenCases() {
       else await valid(part, comment, { plaintext: contentOf(part, length), given, flags })
     }
     cases.push(...(await overlongRecords(mode)))
-    if (mode.mode === 'gcm') await gcmCases(valid, invalid)
+    if (isAead(mode.suite)) await aeadCases(mode, valid, invalid)
     else await cbcCases(mode, valid, invalid)
     if (mode.mode === 'mte') await macThenEncryptCases(mode, valid, invalid)
     if (mode.mode === 'etm') await encryptThenMacCases(mode, valid, invalid)
@@ -134,24 +140,23 @@ async function largeRecord(mode, part, { comment, length, paddingLength, damage,
   const input = recordInput(mode, id, 'ff'.repeat(length % 16), {})
   const tailContent = Buffer.from(input.plaintext, 'hex')
   const [key, recordIv] = [Buffer.from(input.key, 'hex'), Buffer.from(input.recordIv, 'hex')]
-  const head = mode.mode === 'gcm' ? await gcmKeystream(input, repeated) : await primitives.cbcDecrypt(key, recordIv, repeated)
+  const head = isAead(mode.suite) ? await aeadContent(input, recordIv, repeated) : await primitives.cbcDecrypt(key, recordIv, repeated)
   input.plaintext = Buffer.concat([head, tailContent]).toString('hex')
-  if (mode.mode !== 'gcm') input.paddingLength = paddingLength ?? minimalPadding(mode, length)
+  if (!isAead(mode.suite)) input.paddingLength = paddingLength ?? minimalPadding(mode, length)
 
   const right = await buildFragment(primitives, input)
   const fragment = damage ? damage(right) : right
   const start = recordIv.length
   if (!fragment.subarray(start, start + repeated.length).equals(repeated)) throw new Error(`${id}: not a repeated block`)
   const tail = fragment.subarray(start + repeated.length).toString('hex')
-  const shownFragment = { concat: [input.recordIv, unit, tail] }
+  const shownFragment = { concat: [input.recordIv, unit, tail].filter(part => part !== '') }
   const finished = finish(mode, id, comment, { input, fragment, shownFragment, ...rest })
   return { ...finished, expected: rest.alerts ? { outcome: 'alert', alert: rest.alerts[0] } : { outcome: 'ok', plaintext: input.plaintext }, ...(rest.alerts && { alerts: rest.alerts }) }
 }
 
-/** The content whose ciphertext under this key and nonce is `ciphertext`. */
-async function gcmKeystream(input, ciphertext) {
-  const nonce = Buffer.from(input.iv + input.recordIv, 'hex')
-  const opened = await primitives.gcmSeal(Buffer.from(input.key, 'hex'), nonce, Buffer.alloc(0), ciphertext)
+/** The content whose ciphertext under this key and nonce is `ciphertext`: both AEADs XOR a keystream. */
+async function aeadContent(input, recordIv, ciphertext) {
+  const opened = await primitives.aeadSeal(aeadKey(input), nonceOf(input, recordIv), Buffer.alloc(0), ciphertext)
   return opened.subarray(0, ciphertext.length)
 }
 
@@ -168,7 +173,7 @@ async function overlongRecords(mode) {
       flags: ['Overflow', 'TwoFaults'],
     }),
   ]
-  if (mode.mode === 'gcm') return cases
+  if (isAead(mode.suite)) return cases
   const most = 240 + minimalPadding(mode, 16384)
   const comment = `2^14 bytes of content and a padding_length of ${most}, the longest that fits`
   return [...cases, await largeRecord(mode, 'length-16384-longest-padding', { comment, length: 16384, paddingLength: most, flags: ['LargestContent', 'LongPadding'] })]
@@ -192,19 +197,20 @@ async function refusedEverywhere(mode, invalid) {
   await invalid('cut-16', 'the last 16 bytes are missing', cut(-16))
   await invalid('grown-1', 'one byte too many', { damage: fragment => Buffer.concat([fragment, Buffer.alloc(1)]), flags: ['Grown'] })
   await invalid('grown-16', '16 zero bytes too many', { damage: fragment => Buffer.concat([fragment, Buffer.alloc(16)]), flags: ['Grown'] })
-  const minimum = { gcm: 24, mte: 16 + 16 * Math.ceil((suites[mode.suite].macLength + 1) / 16), etm: 32 + suites[mode.suite].macLength }[mode.mode]
+  const minimum = { gcm: 24, chacha20: 16, mte: 16 + 16 * Math.ceil((suites[mode.suite].macLength + 1) / 16), etm: 32 + suites[mode.suite].macLength }[mode.mode]
   const short = new Set([0, 16, minimum - 1])
   for (const length of [...short].filter(length => length < minimum).sort((a, b) => a - b)) {
     await invalid(`short-${length}`, `${length} bytes, where the shortest record has ${minimum}`, cut(length, 'TooShort'))
   }
 }
 
-async function gcmCases(valid, invalid) {
-  await valid('nonce-random', 'an explicit nonce that is not the sequence number: it is the writer that chooses', { given: { recordIv: hexFrom('random nonce', 8) }, flags: ['ForeignNonce'] })
-  await valid('nonce-ones', 'an explicit nonce of all ones', { given: { recordIv: 'ff'.repeat(8) }, flags: ['ForeignNonce'] })
-  await valid('nonce-zeros', 'an explicit nonce of zeros at sequence number 7', { given: { recordIv: '00'.repeat(8) }, flags: ['ForeignNonce'] })
+const damaged = (index, flag) => ({ damage: fragment => change(fragment, index), flags: [flag] })
 
-  const damaged = (index, flag) => ({ damage: fragment => change(fragment, index), flags: [flag] })
+/** The AEADs have the tag, the ciphertext and the length in the additional data in common, but not the nonce. */
+async function aeadCases(mode, valid, invalid) {
+  const isGcm = mode.mode === 'gcm'
+  const explicitLength = isGcm ? 8 : 0
+  if (isGcm) await foreignNonces(valid)
   await invalid('tag-first', 'the first byte of the tag changed', damaged(-16, 'BadTag'))
   await invalid('tag-last', 'the last byte of the tag changed', damaged(-1, 'BadTag'))
   for (const bit of [31, 64, 96]) {
@@ -218,21 +224,63 @@ async function gcmCases(valid, invalid) {
   await invalid('tag-zero', 'a tag of zeros', { damage: fragment => Buffer.concat([fragment.subarray(0, -16), Buffer.alloc(16)]), flags: ['BadTag'] })
   await invalid('tag-only-wrong', 'no content and a wrong tag', { plaintext: '', ...damaged(-1, 'BadTag') })
   await invalid('tag-of-12', 'a tag cut to 12 bytes', { damage: fragment => fragment.subarray(0, -4), flags: ['BadTag', 'Truncated'] })
-  await invalid('ciphertext-first', 'the first byte of the ciphertext changed', damaged(8, 'BadCiphertext'))
+  await invalid('ciphertext-first', 'the first byte of the ciphertext changed', damaged(explicitLength, 'BadCiphertext'))
   await invalid('ciphertext-last', 'the last byte of the ciphertext changed', damaged(-17, 'BadCiphertext'))
+  await (isGcm ? badExplicitNonces(invalid) : chacha20Nonces(valid, invalid))
+  await invalid('length-with-tag', 'the length in the additional data counts the tag', { faults: { headerLength: 36 }, flags: ['WrongLength'] })
+  if (isGcm) await invalid('length-of-fragment', 'the length in the additional data is that of the fragment', { faults: { headerLength: 44 }, flags: ['WrongLength'] })
+}
+
+async function foreignNonces(valid) {
+  await valid('nonce-random', 'an explicit nonce that is not the sequence number: it is the writer that chooses', { given: { recordIv: hexFrom('random nonce', 8) }, flags: ['ForeignNonce'] })
+  await valid('nonce-ones', 'an explicit nonce of all ones', { given: { recordIv: 'ff'.repeat(8) }, flags: ['ForeignNonce'] })
+  await valid('nonce-zeros', 'an explicit nonce of zeros at sequence number 7', { given: { recordIv: '00'.repeat(8) }, flags: ['ForeignNonce'] })
+}
+
+async function badExplicitNonces(invalid) {
   await invalid('nonce-changed', 'the explicit nonce changed', damaged(7, 'BadNonce'))
   await invalid('nonce-missing', 'no explicit nonce, as in TLS 1.3', { damage: fragment => fragment.subarray(8), flags: ['BadNonce'] })
   await invalid('wrong-salt', 'another implicit part of the nonce', { reader: { iv: 'a0a1a2a3' }, flags: ['WrongKey'] })
-  await invalid('length-with-tag', 'the length in the additional data counts the tag', { faults: { headerLength: 36 }, flags: ['WrongLength'] })
-  await invalid('length-of-fragment', 'the length in the additional data is that of the fragment', { faults: { headerLength: 44 }, flags: ['WrongLength'] })
+}
+
+async function chacha20Nonces(valid, invalid) {
+  const nonceCarry = iv => ({ given: { iv, sequenceNumber: 255 }, flags: ['NonceCarry'] })
+  await valid('nonce-iv-ones', 'an IV of all ones and sequence number 255: the nonce ends in a zero byte', nonceCarry('ff'.repeat(12)))
+  await valid('nonce-iv-carry', 'an IV that ends in 01 and sequence number 255: the nonce ends in fe', nonceCarry(`${'00'.repeat(11)}01`))
+  await valid('nonce-iv-zeros', 'an IV of zeros: the nonce is the sequence number', nonceCarry('00'.repeat(12)))
+  await valid('sequence-last', 'the last sequence number, 2^64 - 1: eight bytes of the nonce are the IV inverted', { given: { sequenceNumber: 2n ** 64n - 1n }, flags: ['SequenceNumber'] })
+
+  const otherNonce = (part, comment, nonce) => invalid(part, comment, { given: { sequenceNumber: 5 }, faults: { nonce }, flags: ['OtherNonce'] })
+  await otherNonce('nonce-iv-alone', 'written with the IV as the nonce, without the sequence number', nonce => xorSequence(nonce, 5n, 4))
+  await otherNonce('nonce-sequence-first', 'written with the sequence number in the first eight bytes of the nonce', nonce => xorSequence(xorSequence(nonce, 5n, 4), 5n, 0))
+  await otherNonce('nonce-sequence-little-endian', 'written with the sequence number little-endian in the nonce', nonce => xorSequence(xorSequence(nonce, 5n, 4), 5n << 56n, 4))
+  await otherNonce('nonce-sequence-alone', 'written with the sequence number as the nonce, without the IV', () => xorSequence(Buffer.alloc(12), 5n, 4))
+  await invalid('nonce-added', 'written with the sequence number added to the IV: 01 + ff carries', {
+    ...nonceCarry(`${'00'.repeat(11)}01`),
+    faults: { nonce: () => Buffer.from(`${'00'.repeat(10)}0100`, 'hex') },
+    flags: ['NonceCarry', 'OtherNonce'],
+  })
+  await invalid('sequence-in-nonce-alone', 'the additional data has another sequence number than the nonce', { faults: { header: { sequenceNumber: 8 } }, flags: ['WrongSequenceNumber'] })
+  await invalid('nonce-explicit', 'eight bytes of explicit nonce in front, as GCM has them', {
+    damage: fragment => Buffer.concat([Buffer.from('0000000000000007', 'hex'), fragment]),
+    flags: ['BadNonce'],
+  })
+  await invalid('wrong-iv', 'another IV', { reader: { iv: 'a0a1a2a3a4a5a6a7a8a9aaab' }, flags: ['WrongKey'] })
+}
+
+/** `nonce` with a sequence number XORed into the eight bytes from `offset`. */
+function xorSequence(nonce, sequenceNumber, offset) {
+  const changed = Buffer.from(nonce)
+  changed.writeBigUInt64BE(changed.readBigUInt64BE(offset) ^ sequenceNumber, offset)
+  return changed
 }
 
 /** What CBC has in both orders: padding, good and bad. */
 async function cbcCases(mode, valid, invalid) {
-  const cbcModes = modes.filter(other => other.mode !== 'gcm')
-  const first = 2 * cbcModes.indexOf(mode)
+  const cbcModes = modes.filter(other => !isAead(other.suite))
+  const first = (2 * cbcModes.indexOf(mode)) % 16
   const paddings = new Set([255])
-  // Two residues of padding_length for each of the eight modes: together all of 0 to 255.
+  // Two residues of padding_length for each mode, and eight modes make all of 0 to 255.
   for (const residue of [first, first + 1]) for (let n = residue; n < 256; n += 16) paddings.add(n)
   for (const paddingLength of [...paddings].sort((a, b) => a - b)) {
     const contentLength = (((minimalPadding(mode, 0) - paddingLength) % 16) + 16) % 16

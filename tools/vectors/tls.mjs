@@ -1,3 +1,5 @@
+import { expand } from './bytes.mjs'
+
 /**
  * The little TLS 1.2 the generator needs, written over primitives that each oracle brings along, so that a
  * formula stands here once. oracle.py does not use it: it has formulas and primitives of its own.
@@ -7,11 +9,16 @@
  * @property {(hash: string, key: Buffer, data: Buffer) => Promise<Buffer>} hmac
  * @property {(key: Buffer, iv: Buffer, blocks: Buffer) => Promise<Buffer>} cbcEncrypt
  * @property {(key: Buffer, iv: Buffer, blocks: Buffer) => Promise<Buffer>} cbcDecrypt
- * @property {(key: Buffer, nonce: Buffer, aad: Buffer, plaintext: Buffer) => Promise<Buffer>} [gcmSeal]
- * @property {(key: Buffer, nonce: Buffer, aad: Buffer, sealed: Buffer) => Promise<Buffer | undefined>} [gcmOpen]
+ * @property {(key: AeadKey, nonce: Buffer, aad: Buffer, plaintext: Buffer) => Promise<Buffer>} aeadSeal
+ * @property {(key: AeadKey, nonce: Buffer, aad: Buffer, sealed: Buffer) => Promise<Buffer | undefined>} aeadOpen
+ *
+ * @typedef {{ mode: 'gcm' | 'chacha20', bytes: Buffer }} AeadKey
  */
 
-/** RFC 5246 §A.5 and §C, RFC 5288 §3. */
+/**
+ * RFC 5246 §A.5 and §C, RFC 5288 §3, RFC 5289 §3, RFC 7905 §2: one suite of each cipher and hash. Suites that differ from
+ * one of these by their key exchange alone derive and protect the same.
+ */
 export const suites = {
   TLS_RSA_WITH_AES_128_GCM_SHA256: { name: 'aes128gcm', mode: 'gcm', keyLength: 16, macLength: 0, ivLength: 4, prfHash: 'sha256' },
   TLS_RSA_WITH_AES_256_GCM_SHA384: { name: 'aes256gcm', mode: 'gcm', keyLength: 32, macLength: 0, ivLength: 4, prfHash: 'sha384' },
@@ -19,6 +26,8 @@ export const suites = {
   TLS_RSA_WITH_AES_256_CBC_SHA256: { name: 'aes256cbc-sha256', mode: 'cbc', keyLength: 32, mac: 'sha256', macLength: 32, ivLength: 0, prfHash: 'sha256' },
   TLS_RSA_WITH_AES_128_CBC_SHA: { name: 'aes128cbc-sha1', mode: 'cbc', keyLength: 16, mac: 'sha1', macLength: 20, ivLength: 0, prfHash: 'sha256' },
   TLS_RSA_WITH_AES_256_CBC_SHA: { name: 'aes256cbc-sha1', mode: 'cbc', keyLength: 32, mac: 'sha1', macLength: 20, ivLength: 0, prfHash: 'sha256' },
+  TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384: { name: 'aes256cbc-sha384', mode: 'cbc', keyLength: 32, mac: 'sha384', macLength: 48, ivLength: 0, prfHash: 'sha384' },
+  TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256: { name: 'chacha20poly1305', mode: 'chacha20', keyLength: 32, macLength: 0, ivLength: 12, prfHash: 'sha256' },
 }
 
 const hex = text => Buffer.from(text, 'hex')
@@ -60,6 +69,18 @@ export const evaluate = {
     const output = await prf(suites[suite].prfHash, hex(masterSecret), `${role} finished`, hex(handshakeHash), 12)
     return { verifyData: output.toString('hex') }
   },
+  /** RFC 5705 §4. */
+  async exporter({ prf }, { suite, masterSecret, clientRandom, serverRandom, label, context, length }) {
+    const seed = [hex(clientRandom), hex(serverRandom)]
+    if (context !== null) {
+      const bytes = expand(context)
+      const contextLength = Buffer.alloc(2)
+      contextLength.writeUInt16BE(bytes.length)
+      seed.push(contextLength, bytes)
+    }
+    const output = await prf(suites[suite].prfHash, hex(masterSecret), label, Buffer.concat(seed), length)
+    return { keyingMaterial: output.toString('hex') }
+  },
   async record_protect(primitives, input) {
     return { fragment: (await buildFragment(primitives, input)).toString('hex') }
   },
@@ -92,20 +113,34 @@ export function minimalPadding({ suite, encryptThenMac }, contentLength) {
 
 /**
  * TLSCiphertext.fragment of an input. `faults` are what a record_open vector does wrong on purpose:
- * `paddingBytes` (with padding_length), `header` (overrides for the pseudo header), `headerLength`, `mac`
- * (replaces the right one by a function of it).
+ * `paddingBytes` (with padding_length), `header` (overrides for the pseudo header), `headerLength`, `mac` and
+ * `nonce` (replace the right one by a function of it).
  */
 export async function buildFragment(primitives, input, faults = {}) {
   const { suite, encryptThenMac } = input
-  if (suites[suite].mode === 'gcm') return buildGcm(primitives, input, faults)
+  if (isAead(suite)) return buildAead(primitives, input, faults)
   return encryptThenMac ? buildEncryptThenMac(primitives, input, faults) : buildMacThenEncrypt(primitives, input, faults)
 }
 
-/** RFC 5288 §3: `nonce_explicit + ciphertext + tag`. */
-async function buildGcm({ gcmSeal }, input, faults) {
-  const [key, salt, recordIv, content] = [input.key, input.iv, input.recordIv, input.plaintext].map(hex)
+/** Whether a suite's records have a tag instead of a MAC and padding. */
+export const isAead = suite => suites[suite].mode !== 'cbc'
+
+/** `nonce_explicit + ciphertext + tag` (RFC 5288 §3); ChaCha20-Poly1305 has no explicit nonce (RFC 7905 §2). */
+async function buildAead({ aeadSeal }, input, faults) {
+  const [recordIv, content] = [input.recordIv, input.plaintext].map(hex)
   const aad = pseudoHeader({ ...input, ...faults.header }, faults.headerLength ?? content.length)
-  return Buffer.concat([recordIv, await gcmSeal(key, Buffer.concat([salt, recordIv]), aad, content)])
+  const right = nonceOf(input, recordIv)
+  return Buffer.concat([recordIv, await aeadSeal(aeadKey(input), faults.nonce ? faults.nonce(right) : right, aad, content)])
+}
+
+export const aeadKey = ({ suite, key }) => ({ mode: suites[suite].mode, bytes: hex(key) })
+
+/** GCM: the salt and what stands in the record. ChaCha20: the IV, and into its last eight bytes XORed the sequence number. */
+export function nonceOf({ suite, iv, sequenceNumber }, recordIv) {
+  if (suites[suite].mode === 'gcm') return Buffer.concat([hex(iv), recordIv])
+  const nonce = hex(iv)
+  nonce.writeBigUInt64BE(nonce.readBigUInt64BE(4) ^ BigInt(sequenceNumber), 4)
+  return nonce
 }
 
 /** RFC 5246 §6.2.3.2: `IV + encrypted(content + MAC + padding)`. */
@@ -136,14 +171,16 @@ export async function sealEncryptThenMac({ hmac }, input, body, faults = {}) {
 /** The content of a fragment, `undefined` when it is not authentic. */
 async function openFragment(primitives, input) {
   const fragment = hex(input.fragment)
-  if (suites[input.suite].mode === 'gcm') return openGcm(primitives, input, fragment)
+  if (isAead(input.suite)) return openAead(primitives, input, fragment)
   return input.encryptThenMac ? openEncryptThenMac(primitives, input, fragment) : openMacThenEncrypt(primitives, input, fragment)
 }
 
-async function openGcm({ gcmOpen }, input, fragment) {
-  if (fragment.length < 8 + 16) return undefined
-  const nonce = Buffer.concat([hex(input.iv), fragment.subarray(0, 8)])
-  return gcmOpen(hex(input.key), nonce, pseudoHeader(input, fragment.length - 24), fragment.subarray(8))
+async function openAead({ aeadOpen }, input, fragment) {
+  const explicitLength = suites[input.suite].mode === 'gcm' ? 8 : 0
+  const contentLength = fragment.length - explicitLength - 16
+  if (contentLength < 0) return undefined
+  const nonce = nonceOf(input, fragment.subarray(0, explicitLength))
+  return aeadOpen(aeadKey(input), nonce, pseudoHeader(input, contentLength), fragment.subarray(explicitLength))
 }
 
 async function openMacThenEncrypt({ hmac, cbcDecrypt }, input, fragment) {

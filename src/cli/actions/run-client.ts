@@ -1,7 +1,7 @@
 import { fstatSync } from 'node:fs'
 import { TlsError } from '../../errors.ts'
 import { connect, createSecureContext, type HandshakeReport, type TLSSocket } from '../../node/index.ts'
-import { readAnchors } from '../certificate-files.ts'
+import { readAnchors, readCertificates } from '../certificate-files.ts'
 import type { ClientFlags } from '../commands/client.ts'
 import { CommandFailed, errnoOf, UsageError } from '../failures.ts'
 import { appendSecretFile } from '../files.ts'
@@ -10,6 +10,7 @@ import { fetchOverHttp } from '../http-request.ts'
 import { type Address, addressText } from '../options.ts'
 import { createOutput, type Output } from '../output.ts'
 import { readSessionFile, whyNotOffered, writeSessionFile } from '../session-file.ts'
+import { tlsOptions } from '../tls-flags.ts'
 
 /** Makes one connection and tells how it went. */
 export async function runClient(address: Address, flags: ClientFlags): Promise<void> {
@@ -40,10 +41,11 @@ export async function runClient(address: Address, flags: ClientFlags): Promise<v
 }
 
 function open({ host, port }: Address, flags: ClientFlags, output: Output): TLSSocket {
-  const { servername, insecure = false, ciphers } = flags
+  const { servername, insecure = false } = flags
   const context = {
-    ...(flags.ca === undefined ? {} : { ca: readAnchors(flags.ca) }),
-    ...(ciphers === undefined ? {} : { ciphers }),
+    ...tlsOptions(flags),
+    ...readCertificates(flags.cert ?? [], flags.key ?? []),
+    ...(flags.ca === undefined ? {} : { ca: readAnchors(flags.ca, '--ca') }),
   }
   const session = flags.sessionIn === undefined ? undefined : readSessionFile(flags.sessionIn)
   if (session) {
@@ -114,12 +116,14 @@ function printReport(
       'handshake',
       `${report.messages.length} messages, ${report.bytesIn} bytes in, ${report.bytesOut} out, ${Math.round(report.ms)} ms`,
     ],
+    ['group', report.group ?? 'none'],
+    ['alpn', report.alpnProtocol ?? 'none'],
+    ['client certificate', yesOrNo(report.clientAuthenticated)],
   ]
   const text = told.map(([name, value]) => `${name}: ${value}`).join('\n')
   // stdout is the server's where its data goes there.
   if (isData && !output.isJson) process.stderr.write(`${text}\n`)
-  else
-    output.print({ json: { ...handshakeEvent(report, undefined), ...{ verified: socket.authorized } }, text })
+  else output.print({ json: handshakeEvent(report, { verified: socket.authorized }), text })
 }
 
 const yesOrNo = (condition: boolean) => (condition ? 'yes' : 'no')

@@ -1,30 +1,35 @@
 import { type ClusterMember, joinCluster } from '../../cluster/index.ts'
-import { createSecureContext, createServer, type Server, type TLSSocket } from '../../node/index.ts'
+import {
+  createSecureContext,
+  createServer,
+  type Server,
+  type ServerOptions,
+  type TLSSocket,
+} from '../../node/index.ts'
 import { echo } from '../apps/echo.ts'
 import { answerHttp } from '../apps/http.ts'
-import { readCertificates } from '../certificate-files.ts'
+import { readAnchors, readCertificates, readStaples } from '../certificate-files.ts'
 import { type ClusterFiles, readClusterFiles, startSessionNode } from '../cluster-files.ts'
 import type { ServerFlags } from '../commands/server.ts'
+import { UsageError } from '../failures.ts'
 import { appendSecretFile } from '../files.ts'
 import { handshakeFailedEvent, printedHandshake } from '../handshake-event.ts'
 import { listen, printedListening } from '../listening.ts'
 import { addressText } from '../options.ts'
 import { createOutput, type Output, type Printed } from '../output.ts'
 import { stopGraceMs, stopSignal, withinGrace } from '../stopping.ts'
+import { tlsOptions } from '../tls-flags.ts'
 
 /** Serves until it is told to stop. */
 export async function runServer(flags: ServerFlags): Promise<void> {
   const output = createOutput(flags)
   const context = createSecureContext()
-  const certificates = readCertificates(flags.cert, flags.key)
+  const options = serverOptions(flags)
   const files = readClusterFiles(flags, context, output)
   const member = files && join(files, flags)
   const server = createServer({
-    ...certificates,
-    ...(flags.ciphers === undefined ? {} : { ciphers: flags.ciphers }),
+    ...options,
     ...(member ? { sessionCache: member.sessionCache } : {}),
-    ...(flags.ttl === undefined ? {} : { sessionTimeout: flags.ttl }),
-    ...(flags.lookupTimeout === undefined ? {} : { lookupTimeout: flags.lookupTimeout }),
   })
   if (flags.keylog !== undefined) {
     const keylog = appendSecretFile(flags.keylog, '--keylog')
@@ -44,6 +49,35 @@ export async function runServer(flags: ServerFlags): Promise<void> {
   await Promise.all([member?.sessionCache.flush(stopGraceMs), closeAll(sockets)])
   await Promise.all([member?.close(0), started?.node.close()])
   output.print(printedStop({ node: flags.node, tally, member, warmUpRequests }))
+}
+
+function serverOptions(flags: ServerFlags): ServerOptions {
+  const { ttl, lookupTimeout, ocspResponse, preferClientOrder = false } = flags
+  const certificates = readCertificates(flags.cert, flags.key)
+  return {
+    ...tlsOptions(flags),
+    ...certificates,
+    ...clientOptions(flags),
+    ...(ocspResponse && { ocspResponse: readStaples(ocspResponse, certificates) }),
+    honorCipherOrder: !preferClientOrder,
+    ...(ttl === undefined ? {} : { sessionTimeout: ttl }),
+    ...(lookupTimeout === undefined ? {} : { lookupTimeout }),
+  }
+}
+
+/** With `request` whoever comes is let in: the application sees who verifies and who does not. */
+function clientOptions({ clientAuth, clientCa }: ServerFlags): Partial<ServerOptions> {
+  if (clientAuth === 'require' && clientCa === undefined)
+    throw new UsageError(
+      '--client-auth require needs --client-ca FILE with the authorities of client certificates',
+    )
+  if (clientAuth === 'none' && clientCa !== undefined)
+    throw new UsageError('--client-ca is of no use without --client-auth request or require: add it')
+  return {
+    requestCert: clientAuth !== 'none',
+    rejectUnauthorized: clientAuth === 'require',
+    ...(clientCa === undefined ? {} : { ca: readAnchors(clientCa, '--client-ca') }),
+  }
 }
 
 function join({ info, keys, nodeId }: ClusterFiles, { lookupTimeout }: ServerFlags): ClusterMember {

@@ -1,4 +1,5 @@
 import type { HandshakeReport, TLSSocket } from '../../node/index.ts'
+import { clientName } from '../handshake-event.ts'
 import { roundMs } from '../output.ts'
 
 const maxHeadBytes = 16 * 1024
@@ -79,6 +80,15 @@ function page(server: string, report: HandshakeReport | undefined): string {
     ['reason', report.reason],
     ['owner', report.owner ?? 'none'],
     ['look-up', report.lookupMs === undefined ? 'none' : `${roundMs(report.lookupMs)} ms`],
+    ['group', report.group ?? 'none'],
+    ['alpn', report.alpnProtocol ?? 'none'],
+    ['client', clientText(report)],
   ]
   return lines.map(([name, value]) => `${name}: ${value}\n`).join('')
+}
+
+function clientText(report: HandshakeReport): string {
+  const name = clientName(report)
+  if (name === undefined) return 'none'
+  return `${name} (${report.clientAuthenticated ? 'verified' : 'not verified'})`
 }

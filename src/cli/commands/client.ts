@@ -1,12 +1,22 @@
 import type { Command } from 'commander'
-import { type Address, addressParser, examples, jsonOption, requestTarget, serverName } from '../options.ts'
+import {
+  type Address,
+  addressParser,
+  collect,
+  examples,
+  jsonOption,
+  requestTarget,
+  serverName,
+} from '../options.ts'
+import { addTlsOptions, type TlsFlags } from '../tls-flags.ts'
 
 /** The options of `ringtls client`. */
-export interface ClientFlags {
+export interface ClientFlags extends TlsFlags {
   readonly servername?: string
   readonly ca?: string
   readonly insecure?: boolean
-  readonly ciphers?: string
+  readonly cert?: readonly string[]
+  readonly key?: readonly string[]
   readonly sessionOut?: string
   readonly sessionIn?: string
   readonly http?: string
@@ -16,7 +26,7 @@ export interface ClientFlags {
 
 /** `ringtls client HOST:PORT`: one connection. */
 export function addClient(program: Command): void {
-  program
+  const client = program
     .command('client')
     .summary('connect to a TLS server')
     .description(
@@ -27,7 +37,13 @@ export function addClient(program: Command): void {
     .option('--servername <NAME>', 'the name to ask for and to verify (default: HOST)', serverName)
     .option('--ca <FILE>', 'certificates to trust (PEM)')
     .option('--insecure', 'accept any certificate')
-    .option('--ciphers <LIST>', 'cipher suites in order of preference, joined by colons')
+    .option('--cert <FILE>', 'certificate chain (PEM) for a server that asks; repeat for others', collect)
+    .option('--key <FILE>', 'its private key (PEM); as often as --cert, in the same order', collect)
+  addTlsOptions(client)
+    .option(
+      '--tickets',
+      'ask for a session ticket; a session from --session-in that has one is offered anyway',
+    )
     .option('--session-out <FILE>', 'write the session to FILE, mode 0600: it holds a master secret')
     .option(
       '--session-in <FILE>',
@@ -42,6 +58,7 @@ export function addClient(program: Command): void {
         'ringtls client localhost:8441 --ca pki/ca.pem --http / --session-out session.pem',
         'ringtls client localhost:8442 --ca pki/ca.pem --http / --session-in session.pem',
         'echo hello | ringtls client localhost:8441 --ca pki/ca.pem',
+        'ringtls client localhost:8443 --ca pki/ca.pem --cert me.pem --key me.key --alpn h2',
       ),
     )
     .action(async (address: Address, flags: ClientFlags) =>

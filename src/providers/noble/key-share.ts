@@ -16,11 +16,10 @@ export function keyShare(group: NamedGroup | FiniteFieldGroup, random: RandomByt
   return finiteFieldShare(finiteField(group as FiniteFieldName), random)
 }
 
-/** X25519 (RFC 7748 §5). noble clamps the scalar, and throws for the points of small order, whose result is all zeros. */
+/** X25519 (RFC 7748 §5). noble clamps the scalar; it throws for another length and for points of small order, whose result is all zeros. */
 function x25519Share(random: RandomBytes): KeyShare {
   const secretKey = Uint8Array.from(random(32))
   return new SingleUseShare(secretKey, x25519.getPublicKey(secretKey), peer => {
-    if (peer.length !== 32) return undefined
     try {
       return x25519.getSharedSecret(secretKey, peer)
     } catch {

@@ -3,11 +3,12 @@
 # Self-signed, since tlsfuzzer does not look at the server's and clientca.pem trusts each of the clients' by itself.
 set -eu
 
-# self_signed NAME SUFFIX SUBJECT EXTENSION PARAMETERS...: a key made with PARAMETERS of genpkey, and its certificate.
+# self_signed NAME SUFFIX SUBJECT EXTENSION PARAMETERS...: a key made with PARAMETERS of genpkey, and its certificate;
+# without PARAMETERS the key is there already.
 self_signed() {
   name=$1 suffix=$2 subject=$3 extension=$4
   shift 4
-  openssl genpkey "$@" -out "$name.key" 2>/dev/null
+  [ $# -eq 0 ] || openssl genpkey "$@" -out "$name.key" 2>/dev/null
   openssl req -x509 -new -key "$name.key" -subj "/CN=$subject" -days 27000 -addext "$extension" \
     -addext 'keyUsage=critical,digitalSignature,keyEncipherment,keyCertSign' -out "$name.$suffix"
 }
@@ -20,7 +21,9 @@ p256='-algorithm EC -pkeyopt ec_paramgen_curve:P-256'
 # shellcheck disable=SC2086 # the parameters are words
 {
   self_signed rsa pem localhost "$names" $rsa
-  self_signed localhost4 pem localhost4 'subjectAltName=DNS:localhost4' $rsa
+  # The same key: tlsfuzzer checks the second connection of a script with the key that it saw in the first.
+  cp rsa.key localhost4.key
+  self_signed localhost4 pem localhost4 'subjectAltName=DNS:localhost4'
   self_signed ecdsa pem localhost "$names" $p256
   self_signed client crt client "$client" $rsa
   self_signed clientec crt clientec "$client" $p256

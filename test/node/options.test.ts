@@ -1,0 +1,407 @@
+/** ALPN, tickets, OCSP staples, lengths of records, channel bindings, and options that will not do. */
+import { createHash, X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { connect as connectTcp } from 'node:net'
+import { connect as connectNodeTls } from 'node:tls'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { ApiMisuse } from '../../src/errors.ts'
+import {
+  connect,
+  createSecureContext,
+  createServer,
+  type SecureContextOptions,
+  type ServerOptions,
+  type TLSSocket,
+  tlsServerEndPoint,
+} from '../../src/node/index.ts'
+import { decodeClientSession } from '../../src/session/client-session.ts'
+import { fixture } from '../support/pair.ts'
+import { openWithNode, startNodeServer } from './foreign.ts'
+import { codeOf, ending, open, pattern, readAll, startServer } from './support.ts'
+
+const identity = (name: string) => ({ cert: fixture(`${name}.pem`), key: fixture(`${name}.key`) })
+
+const nodeClient = {
+  ...{ host: '127.0.0.1', servername: 'localhost', ca: fixture('ca.pem') },
+  maxVersion: 'TLSv1.2',
+} as const
+
+async function serve(options: Partial<ServerOptions> = {}) {
+  const sockets: TLSSocket[] = []
+  const { server, port } = await startServer(socket => {
+    sockets.push(socket)
+    socket.on('error', () => {})
+    socket.resume()
+  }, options)
+  return { server, port, sockets }
+}
+
+async function connected(port: number, options: Parameters<typeof open>[1] = {}): Promise<TLSSocket> {
+  const socket = open(port, options)
+  await once(socket, 'secureConnect')
+  return socket.resume()
+}
+
+describe('ALPN', () => {
+  it('no protocol in common: refused, as by node:tls', async () => {
+    const options = { ALPNProtocols: ['h2'] }
+    const { server, port } = await serve(options)
+    const node = await startNodeServer(options)
+    const failed = once(server, 'tlsClientError')
+    for (const each of [port, node.port])
+      expect(await ending(open(each, { ALPNProtocols: ['http/1.1'] }))).toEqual([
+        ...['error ERR_SSL_ALERT_NO_APPLICATION_PROTOCOL', 'close'],
+      ])
+    expect(codeOf((await failed)[0])).toBe('NO_APPLICATION_PROTOCOL')
+  })
+
+  it('a server without protocols, or a client without, settles on none', async () => {
+    const { port, sockets } = await serve()
+    expect((await openWithNode(port, { ALPNProtocols: ['h2'] })).alpnProtocol).toBe(false)
+    const other = await serve({ ALPNProtocols: ['h2'] })
+    expect((await connected(other.port)).alpnProtocol).toBe(false)
+    expect([sockets[0]!.alpnProtocol, sockets[0]!.handshake?.alpnProtocol]).toEqual([false, undefined])
+  })
+
+  it('names are bytes: of a Buffer, and of a string in UTF-8, as in node:tls', async () => {
+    for (const name of [Buffer.of(0xff, 0), 'né']) {
+      const ALPNProtocols = [name]
+      // Node takes other bytes than UTF-8 only as they are on the wire.
+      const bytes = Buffer.from(name)
+      const onTheWire = { ALPNProtocols: Buffer.concat([Buffer.of(bytes.length), bytes]) }
+      const node = await startNodeServer(onTheWire)
+      const theirs = await openWithNode(node.port, onTheWire)
+      const { port, sockets } = await serve({ ALPNProtocols })
+      const ours = await connected(port, { ALPNProtocols })
+      expect(ours.alpnProtocol).toBe(theirs.alpnProtocol)
+      expect(sockets[0]!.alpnProtocol).toBe(theirs.alpnProtocol)
+    }
+  })
+
+  it('ALPNCallback picks by name and host', async () => {
+    const ALPNCallback = vi.fn(({ servername, protocols }) =>
+      servername === 'localhost' ? protocols.at(-1) : undefined,
+    )
+    const { server, port } = await serve({ ALPNCallback })
+    const ALPNProtocols = ['h2', 'http/1.1']
+    expect((await openWithNode(port, { ALPNProtocols })).alpnProtocol).toBe('http/1.1')
+    expect(ALPNCallback).toHaveBeenCalledExactlyOnceWith({
+      servername: 'localhost',
+      protocols: ALPNProtocols,
+    })
+    const failed = once(server, 'tlsClientError')
+    await expect(openWithNode(port, { ALPNProtocols, servername: 'a.example.test' })).rejects.toMatchObject({
+      code: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL',
+    })
+    expect(codeOf((await failed)[0])).toBe('NO_APPLICATION_PROTOCOL')
+  })
+
+  it.each([
+    ['answers what was not offered', () => 'h3'],
+    [
+      'throws',
+      () => {
+        throw new Error('no')
+      },
+    ],
+  ])('one that %s ends that connection, and no more', async (_what, ALPNCallback) => {
+    const { server, port } = await serve({ ALPNCallback })
+    const failed = once(server, 'tlsClientError')
+    expect(await ending(open(port, { ALPNProtocols: ['h2'] }))).toEqual([
+      ...['error ERR_SSL_ALERT_INTERNAL_ERROR', 'close'],
+    ])
+    expect(codeOf((await failed)[0])).toBe('INTERNAL_ERROR')
+    await connected(port)
+  })
+})
+
+describe('tickets', () => {
+  it('resume a client of node:tls, in a ticket, and one of ours', async () => {
+    const { port, sockets } = await serve({ tickets: true })
+    const first = await openWithNode(port)
+    expect(first.getTLSTicket()?.length).toBeGreaterThan(100)
+    const second = await openWithNode(port, { session: first.getSession()! })
+    expect(second.isSessionReused()).toBe(true)
+    const ours = await connected(port, { tickets: true })
+    expect((await connected(port, { session: ours.getSession()! })).isSessionReused()).toBe(true)
+    await vi.waitFor(() => expect(sockets).toHaveLength(4))
+    expect(sockets.map(socket => socket.handshake?.reason)).toEqual(['no_id', 'hit', 'no_id', 'hit'])
+  })
+
+  it('are off by default: a client that asks gets a session ID', async () => {
+    const { port } = await serve()
+    const first = await openWithNode(port)
+    expect(first.getTLSTicket()).toBeUndefined()
+    const { ticket, sessionId } = decodeClientSession(
+      (await connected(port, { tickets: true })).getSession()!,
+    )
+    expect([ticket, sessionId.length]).toEqual([undefined, 32])
+  })
+
+  it('a client that does not ask gets a session ID of a server that gives tickets', async () => {
+    const { port } = await serve({ tickets: true })
+    const first = await connected(port)
+    expect(decodeClientSession(first.getSession()!).ticket).toBeUndefined()
+    expect((await connected(port, { session: first.getSession()! })).isSessionReused()).toBe(true)
+  })
+
+  it('need no session cache', async () => {
+    const { port } = await serve({ tickets: true, sessionCache: false })
+    const first = await connected(port, { tickets: true })
+    expect((await connected(port, { session: first.getSession()! })).isSessionReused()).toBe(true)
+    expect((await connected(port)).getSession()).toBeUndefined()
+  })
+
+  it('of another server are a full handshake, with a ticket of its own', async () => {
+    const first = await connected((await serve({ tickets: true })).port, { tickets: true })
+    const { port, sockets } = await serve({ tickets: true })
+    const second = await connected(port, { session: first.getSession()! })
+    expect(second.isSessionReused()).toBe(false)
+    expect(sockets[0]!.handshake?.reason).toBe('miss')
+    expect(decodeClientSession(second.getSession()!).ticket).toBeDefined()
+  })
+
+  it('are offered where the session has one, unless tickets are off', async () => {
+    const { port, sockets } = await serve({ tickets: true })
+    const session = (await connected(port, { tickets: true })).getSession()!
+    expect((await connected(port, { session, tickets: false })).isSessionReused()).toBe(false)
+    expect(sockets[1]!.handshake?.reason).toBe('no_id')
+  })
+
+  it('expire with their session', async () => {
+    let nowMs = Date.now()
+    const { port, sockets } = await serve({ tickets: true, sessionTimeout: 10, now: () => nowMs })
+    const session = (await connected(port, { tickets: true })).getSession()!
+    nowMs += 10_000
+    expect((await connected(port, { session })).isSessionReused()).toBe(false)
+    expect(sockets[1]!.handshake?.reason).toBe('expired')
+  })
+
+  it('hold what a server of node:tls gave, too', async () => {
+    const { port, sockets } = await startNodeServer()
+    const first = await connected(port, { tickets: true })
+    await connected(port, { session: first.getSession()! })
+    await vi.waitFor(() => expect(sockets).toHaveLength(2))
+    expect(sockets[1]!.isSessionReused()).toBe(true)
+  })
+
+  it("the event 'session' brings them once, and a renewed one again", async () => {
+    const { port } = await startNodeServer()
+    const seen: Buffer[] = []
+    const first = open(port, { tickets: true })
+    first.on('session', session => seen.push(session))
+    await once(first, 'secureConnect')
+    expect(seen).toEqual([first.getSession()])
+    // OpenSSL gives the same ticket's session a new one only when its key has changed.
+    const again = open(port, { session: first.getSession()! })
+    again.on('session', session => seen.push(session))
+    await once(again, 'secureConnect')
+    expect(again.isSessionReused()).toBe(true)
+    const isRenewed = !again.getSession()!.equals(first.getSession()!)
+    expect(seen).toHaveLength(isRenewed ? 2 : 1)
+  })
+})
+
+describe('OCSP staples', () => {
+  // Neither client judges them: any bytes will do.
+  const response = Buffer.from('30030a0106', 'hex')
+
+  it('come to a client that asks, ours and one of node:tls', async () => {
+    const { port } = await serve({ ocspResponse: response })
+    const client = open(port, { requestOCSP: true })
+    const order: string[] = []
+    client.on('secureConnect', () => order.push('secureConnect'))
+    client.on('OCSPResponse', () => order.push('OCSPResponse'))
+    expect(await once(client, 'OCSPResponse')).toEqual([response])
+    expect(order).toEqual(['OCSPResponse', 'secureConnect'])
+    // @types/node does not know the option.
+    const theirs = connectNodeTls({ ...nodeClient, port, ...({ requestOCSP: true } as object) })
+    onTestFinished(() => void theirs.destroy())
+    theirs.on('error', () => {})
+    expect(await once(theirs, 'OCSPResponse')).toEqual([response])
+  })
+
+  it('come to our client from a server of node:tls; null says there is none', async () => {
+    const node = await startNodeServer()
+    const answers = [response, null]
+    node.server.on('OCSPRequest', (_certificate, _issuer, callback) => callback(null, answers.shift()!))
+    for (const wanted of [response, null]) {
+      expect(await once(open(node.port, { requestOCSP: true }), 'OCSPResponse')).toEqual([wanted])
+    }
+  })
+
+  it('go with their certificate, in the order of cert', async () => {
+    const { port } = await serve({
+      cert: [fixture('server.pem'), fixture('ec.pem')],
+      key: [fixture('server.key'), fixture('ec.key')],
+      ocspResponse: [undefined, response],
+    })
+    const ask = async (ciphers: string) => {
+      const client = open(port, { requestOCSP: true, ciphers, rejectUnauthorized: false })
+      const [[bytes]] = await Promise.all([once(client, 'OCSPResponse'), once(client, 'secureConnect')])
+      return bytes
+    }
+    expect(await ask('ECDHE-ECDSA-AES128-GCM-SHA256')).toEqual(response)
+    expect(await ask('ECDHE-RSA-AES128-GCM-SHA256')).toBeNull()
+  })
+
+  it('are not sent to a client that does not ask', async () => {
+    const { port } = await serve({ ocspResponse: response })
+    const client = open(port)
+    client.on('OCSPResponse', () => expect.unreachable())
+    await once(client, 'secureConnect')
+  })
+})
+
+describe('lengths of records', () => {
+  /** Lengths of the application data records that a server sent to a client of ours. */
+  async function recordsOf(port: number, options: Parameters<typeof open>[1] = {}): Promise<number[]> {
+    const transport = connectTcp({ host: '127.0.0.1', port, allowHalfOpen: true })
+    const chunks: Buffer[] = []
+    transport.on('data', chunk => chunks.push(chunk))
+    const client = open(port, { socket: transport, ciphers: 'ECDHE-RSA-AES128-GCM-SHA256', ...options })
+    await readAll(client)
+    const bytes = Buffer.concat(chunks)
+    const lengths: number[] = []
+    for (let at = 0; at < bytes.length; at += 5 + bytes.readUInt16BE(at + 3))
+      if (bytes[at] === 23) lengths.push(bytes.readUInt16BE(at + 3) - 24)
+    return lengths
+  }
+  const talk = (prepare: (socket: TLSSocket) => unknown = () => {}, options: Partial<ServerOptions> = {}) =>
+    startServer(socket => {
+      prepare(socket)
+      socket.end(pattern(2000))
+    }, options)
+
+  it('setMaxSendFragment cuts what is written, within the bounds of node:tls', async () => {
+    const told: boolean[] = []
+    const { port } = await talk(socket => {
+      for (const size of [511, 16_385, 600.5, 16_384, 600]) told.push(socket.setMaxSendFragment(size))
+    })
+    expect(await recordsOf(port)).toEqual([600, 600, 600, 200])
+    expect(told).toEqual([false, false, false, true, true])
+    const node = await openWithNode(port)
+    expect([511, 16_385, 600].map(size => node.setMaxSendFragment(size))).toEqual([false, false, true])
+  })
+
+  it('recordSizeLimit and maxFragmentLength bind the server', async () => {
+    const { port } = await talk()
+    expect(await recordsOf(port)).toEqual([2000])
+    expect(await recordsOf(port, { recordSizeLimit: 700 })).toEqual([700, 700, 600])
+    expect(await recordsOf(port, { maxFragmentLength: 1024 })).toEqual([1024, 976])
+  })
+
+  it('recordSizeLimit of a server binds our client', async () => {
+    const records: Buffer[] = []
+    const { server, port } = await startServer(socket => void socket.resume(), { recordSizeLimit: 500 })
+    server.on('connection', transport => transport.on('data', (chunk: Buffer) => records.push(chunk)))
+    const client = await connected(port, { recordSizeLimit: 16_384, ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' })
+    client.end(pattern(1200))
+    await once(client, 'close')
+    const bytes = Buffer.concat(records)
+    const lengths: number[] = []
+    for (let at = 0; at < bytes.length; at += 5 + bytes.readUInt16BE(at + 3))
+      if (bytes[at] === 23) lengths.push(bytes.readUInt16BE(at + 3) - 24)
+    expect(lengths).toEqual([500, 500, 200])
+  })
+})
+
+describe('channel bindings', () => {
+  it('tls-server-end-point is the hash of the certificate by the hash of its signature (RFC 5929 §4.1)', () => {
+    for (const name of ['server', 'ec', 'rsa-pss']) {
+      const { raw } = new X509Certificate(fixture(`${name}.pem`))
+      const wanted = createHash('sha256').update(raw).digest()
+      expect(tlsServerEndPoint(fixture(`${name}.pem`))).toEqual(wanted)
+      expect(tlsServerEndPoint(Buffer.from(fixture(`${name}.pem`)))).toEqual(wanted)
+      expect(tlsServerEndPoint(raw)).toEqual(wanted)
+    }
+    const sha512 = fixture('x509/by-ec-sha512.pem')
+    expect(tlsServerEndPoint(sha512)).toEqual(
+      createHash('sha512').update(new X509Certificate(sha512).raw).digest(),
+    )
+    expect(tlsServerEndPoint(fixture('x509/by-ed25519.pem'))).toBeUndefined()
+  })
+
+  it('both ends have the same, and tls-unique is the first Finished', async () => {
+    const { port, sockets } = await serve()
+    const client = await connected(port)
+    expect(client.tlsServerEndPoint).toEqual(tlsServerEndPoint(fixture('server.pem')))
+    expect(sockets[0]!.tlsServerEndPoint).toEqual(client.tlsServerEndPoint)
+    expect(client.tlsUnique).toEqual(client.getFinished())
+    const again = await connected(port, { session: client.getSession()! })
+    await vi.waitFor(() => expect(sockets).toHaveLength(2))
+    expect(again.tlsUnique).toEqual(again.getPeerFinished())
+    expect(sockets[1]!.tlsUnique).toEqual(again.tlsUnique)
+    expect(sockets[1]!.tlsServerEndPoint).toBeUndefined()
+  })
+})
+
+describe('what is no TLS 1.2', () => {
+  it.each([
+    ['HTTP', Buffer.from('GET / HTTP/1.1\r\nhost: x\r\n\r\n'), 'UNKNOWN_RECORD_TYPE'],
+    ['an SSLv2 hello', Buffer.from('802e0100020015000000100100800700c0030080', 'hex'), 'UNKNOWN_RECORD_TYPE'],
+  ])('%s: an alert, the end of the connection, tlsClientError', async (_what, bytes, code) => {
+    const { server, port } = await serve()
+    const failed = once(server, 'tlsClientError')
+    const client = connectTcp({ host: '127.0.0.1', port })
+    client.write(bytes)
+    const answer = await readAll(client)
+    expect([answer[0], answer.length]).toEqual([21, 7])
+    expect(codeOf((await failed)[0])).toBe(code)
+  })
+})
+
+describe('options that will not do', () => {
+  const misuses: readonly (readonly [string, Partial<ServerOptions>])[] = [
+    ['no group is called "P-999": choose from x25519, secp256r1', { ecdhCurve: 'X25519:P-999' }],
+    ['no signature scheme is called "RSA+MD5": choose from', { sigalgs: 'RSA+MD5' }],
+    [
+      'policy "modern" leaves TLS_RSA_WITH_AES_128_GCM_SHA256 out',
+      { policy: 'modern', ciphers: 'AES128-GCM-SHA256' },
+    ],
+    [
+      'policy "modern" leaves TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA out',
+      { policy: 'modern', ciphers: 'ECDHE-RSA-AES128-SHA' },
+    ],
+    ['policy "modern" leaves rsa_pkcs1_sha1 out', { policy: 'modern', sigalgs: 'RSA+SHA256:RSA+SHA1' }],
+    ['ALPNProtocols: a name has 0 bytes', { ALPNProtocols: ['h2', ''] }],
+    ['ALPNProtocols: a name has 256 bytes', { ALPNProtocols: ['é'.repeat(128)] }],
+    [
+      'ALPNProtocols and ALPNCallback exclude each other',
+      { ALPNProtocols: ['h2'], ALPNCallback: () => 'h2' },
+    ],
+    ['1 certificates and 2 OCSP responses', { ocspResponse: [Buffer.of(0x30), Buffer.of(0x30)] }],
+    ['wanted an OCSPResponse in DER', { ocspResponse: Buffer.from('-----BEGIN') }],
+    ['recordSizeLimit is 63, wanted a whole number from 64 to 16384', { recordSizeLimit: 63 }],
+    ['recordSizeLimit is 16385', { recordSizeLimit: 16_385 }],
+  ]
+  it.each(misuses)('%s', (message, options) => {
+    const create = () => createServer({ ...identity('server'), ...options })
+    expect(create).toThrow(ApiMisuse)
+    expect(create).toThrow(message)
+  })
+
+  it('of a client, before it connects', () => {
+    const wrong = { maxFragmentLength: 1000 as 1024, port: 1 }
+    expect(() => connect(wrong)).toThrow('maxFragmentLength is 1000, wanted 512, 1024, 2048 or 4096')
+    expect(() => connect({ recordSizeLimit: 1, port: 1 })).toThrow(ApiMisuse)
+  })
+
+  it.each([
+    ['X25519:P-256', ['x25519', 'secp256r1']],
+    ['prime256v1:secp384r1:P-521:ffdhe2048', ['secp256r1', 'secp384r1', 'secp521r1', 'ffdhe2048']],
+  ])('ecdhCurve %s is read by OpenSSL’s names and the RFC’s', (ecdhCurve, groups) => {
+    expect(createSecureContext({ ecdhCurve }).groups).toEqual(groups)
+  })
+
+  it('sigalgs are read by OpenSSL’s names and the RFC’s', () => {
+    const options: SecureContextOptions = {
+      sigalgs:
+        'RSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA512:PSS+SHA256:ed25519:rsa_pss_pss_sha256:ECDSA+SHA1:RSA+SHA256',
+    }
+    expect(createSecureContext(options).signatureSchemes).toEqual([
+      ...['rsa_pkcs1_sha256', 'ecdsa_secp384r1_sha384', 'rsa_pss_rsae_sha512', 'rsa_pss_rsae_sha256'],
+      ...['ed25519', 'rsa_pss_pss_sha256', 'ecdsa_sha1'],
+    ])
+  })
+})
