@@ -282,6 +282,13 @@ describe('writing', () => {
     expect(written).toHaveLength(3 + 1 + 10)
   })
 
+  test('an empty record counts as one', () => {
+    const records = new RecordLayer(3)
+    records.changeWriteState({ ...identity, maxRecords: 2 })
+    expect(records.protect('application_data', none)).toHaveLength(1)
+    expect(codeOf(() => records.protect('application_data', none))).toBe('SEQUENCE_NUMBER_EXHAUSTED')
+  })
+
   test('records that are written without protection are not counted', () => {
     const records = new RecordLayer(3)
     for (let i = 0; i < 10; i++) records.protect('handshake', hex('00'))
