@@ -148,8 +148,13 @@ export class Connection {
     return exportKeyingMaterial(provider, cipherSuite(suite), session.masterSecret, wanted)
   }
 
-  /** The longest plaintext we send in a record from now on, in bytes; what was agreed with the peer stays a bound (RFC 6066 §4, RFC 8449 §4). */
+  /**
+   * The longest plaintext we send in a record from now on, in bytes; what was agreed with the peer stays a bound (RFC 6066 §4,
+   * RFC 8449 §4). Throws ApiMisuse for what is no positive whole number.
+   */
   limitWrite(bytes: number): void {
+    if (!Number.isInteger(bytes) || bytes < 1)
+      throw new ApiMisuse(`limitWrite(${bytes}): wanted a whole number of bytes, at least 1`)
     this.#records.limitWrite(bytes)
   }
 

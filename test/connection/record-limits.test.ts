@@ -1,6 +1,6 @@
 /** Limits of what we write, seen from both ends: the use of a key (RFC 9325 §4.4) and the length of a fragment. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { PeerAlert } from '../../src/errors.ts'
+import { ApiMisuse, PeerAlert } from '../../src/errors.ts'
 import { RecordLayer } from '../../src/record/record-layer.ts'
 import { filled } from '../support/by-hand.ts'
 import { connectPair, exchange } from '../support/pair.ts'
@@ -57,5 +57,27 @@ describe('the end of a key', () => {
     exchange(pair.client, pair.server)
     expect(pair.client.error).toBeUndefined()
     expect(pair.server.events.at(-1)).toEqual({ type: 'peerClosed' })
+  })
+})
+
+describe('limitWrite', () => {
+  // Of no bytes a fragment would never come to an end of what is to be sent.
+  test.each([0, -1, 0.5, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    '%d is a mistake of the caller',
+    bytes => {
+      const { client, server } = connectPair()
+      expect(() => client.connection.limitWrite(bytes)).toThrow(ApiMisuse)
+      client.driver.write(Buffer.from('as before'))
+      exchange(client, server)
+      expect(server.received).toBe('as before')
+    },
+  )
+
+  test.each([1, 512, 2 ** 14, 2 ** 14 + 1])('%d is none', bytes => {
+    const { client, server } = connectPair()
+    client.connection.limitWrite(bytes)
+    client.driver.write(Buffer.from('cut up'))
+    exchange(client, server)
+    expect(server.received).toBe('cut up')
   })
 })
