@@ -136,28 +136,44 @@ export function deriveVerifyData(
 
 /** What an application derives from a connection (RFC 5705 §4). */
 export interface Exported {
-  /** ASCII, registered or starting with `EXPERIMENTAL` (RFC 5705 §4). */
+  /** Printable ASCII, registered or starting with `EXPERIMENTAL`, and none of TLS's own (RFC 5705 §4, §6). */
   readonly label: string
   readonly randoms: Randoms
   /** Up to 65,535 bytes; none is not the same as an empty one. */
   readonly context: Uint8Array | undefined
-  /** In bytes. */
+  /** In bytes, from 1 to 2^32 - 1. */
   readonly length: number
 }
 
-/** `PRF(master_secret, label, client_random + server_random [+ context_value_length + context_value])` (RFC 5705 §4). Throws ApiMisuse for a context that is too long. */
+/**
+ * `PRF(master_secret, label, client_random + server_random [+ context_value_length + context_value])` (RFC 5705 §4). Throws
+ * ApiMisuse for a label, a context or a length that `Exported` does not allow.
+ */
 export function exportKeyingMaterial(
   provider: CryptoProvider,
   suite: CipherSuite,
   masterSecret: Secret,
   { label, randoms: { clientRandom, serverRandom }, context, length }: Exported,
 ): Uint8Array {
+  checkExporterLabel(label)
+  if (!Number.isInteger(length) || length < 1 || length > 0xffff_ffff)
+    throw new ApiMisuse(`keying material of ${length} bytes, wanted a whole number from 1 to ${0xffff_ffff}`)
   const contextLength = context?.length ?? 0
   if (contextLength > 0xffff)
     throw new ApiMisuse(`a context of ${contextLength} bytes, wanted at most ${0xffff}`)
   const lengthAndContext = context ? [Uint8Array.of(contextLength >> 8, contextLength & 0xff), context] : []
   const seed = concatBytes(clientRandom, serverRandom, ...lengthAndContext)
   return prf({ provider, hash: suite.prfHash, secret: masterSecret.reveal(), label, seed }, length)
+}
+
+/**
+ * RFC 5705 §6 reserves the labels of TLS itself, lest one secret serve two ends. The PRF joins label and seed without a mark between
+ * them (RFC 5246 §5), so that a label that only starts like one of these is refused too.
+ */
+function checkExporterLabel(label: string): void {
+  if (!/^[ -~]*$/.test(label)) throw new ApiMisuse('an exporter label wants printable ASCII')
+  const reserved = Object.values(labels).find(name => label.startsWith(name))
+  if (reserved) throw new ApiMisuse(`the exporter label ${label} starts with ${reserved}, which TLS keeps`)
 }
 
 /** `mac_key_length`, `enc_key_length` and `fixed_iv_length` of a suite (RFC 5246 §6.1, §6.3), in bytes. */

@@ -10,6 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../../src/bytes.ts'
 import { type CipherSuiteName, cipherSuite } from '../../src/crypto/cipher-suites.ts'
 import { exportKeyingMaterial } from '../../src/crypto/key-schedule.ts'
+import { ApiMisuse } from '../../src/errors.ts'
+import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { Secret } from '../../src/secret.ts'
 import { fixture } from '../support/pair.ts'
 import { providers } from '../support/providers.ts'
@@ -61,6 +63,39 @@ describe.each<CipherSuiteName>([
       }
     })
   })
+
+  // RFC 5705 §6 reserves the labels of TLS; Node says which arguments it does not take.
+  test.each([
+    ...['client finished', 'server finished', 'master secret', 'extended master secret', 'key expansion'],
+    'key expansion of mine',
+  ])('the label "%s" is refused, as node:tls does', label => {
+    const { socket, randoms, masterSecret } = observed
+    const secret = new Secret(fromHex(masterSecret))
+    const wanted = { label, randoms, context: undefined, length: 32 }
+    expect(() => socket.exportKeyingMaterial(32, label, undefined as never)).toThrow('illegal exporter label')
+    expect(() => exportKeyingMaterial(nobleProvider, suite, secret, wanted)).toThrow(ApiMisuse)
+  })
+
+  test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 32])(
+    'a length of %d is refused, as node:tls does',
+    length => {
+      const { socket, randoms, masterSecret } = observed
+      const secret = new Secret(fromHex(masterSecret))
+      const wanted = { label: 'EXPERIMENTAL ringtls', randoms, context: undefined, length }
+      expect(() => socket.exportKeyingMaterial(length, wanted.label, undefined as never)).toThrow(RangeError)
+      expect(() => exportKeyingMaterial(nobleProvider, suite, secret, wanted)).toThrow(ApiMisuse)
+    },
+  )
+
+  // RFC 5705 §4: "an ASCII string". Node takes UTF-8; a label of which two ends see different bytes is no use.
+  test.each(['EXPERIMENTAL \u00e9', 'EXPERIMENTAL\0', 'EXPERIMENTAL\n'])(
+    'the label %j is no ASCII text',
+    label => {
+      const secret = new Secret(fromHex(observed.masterSecret))
+      const wanted = { label, randoms: observed.randoms, context: undefined, length: 32 }
+      expect(() => exportKeyingMaterial(nobleProvider, suite, secret, wanted)).toThrow(ApiMisuse)
+    },
+  )
 
   test('a context, an empty one and none are three different things', () => {
     const { socket } = observed
