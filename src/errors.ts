@@ -108,6 +108,8 @@ export const faults = {
   HOSTNAME_MISMATCH: ['incompatible', 'bad_certificate'],
   DIGEST_CHECK_FAILED: ['misbehaved', 'decrypt_error'],
   INTERNAL_ERROR: ['internal', 'internal_error'],
+  // The application does not want to go on; what to say is its own choice.
+  REFUSED: ['incompatible', 'access_denied'],
   // The transport ended without close_notify (RFC 5246 §7.2.1). Nobody is left to read the alert.
   TRUNCATED: ['misbehaved', 'close_notify'],
   // Our own side gave up: a deadline, a caller's abort.
@@ -122,13 +124,16 @@ export class TlsError extends Error {
   readonly alert: AlertDescription
   readonly kind: FaultKind
 
-  /** @param code one of `faults`, which fixes kind and alert @param message who, what came, what was wanted */
-  constructor(code: FaultCode, message: string, options?: ErrorOptions) {
+  /**
+   * @param code one of `faults`, which fixes kind and alert; of REFUSED the alert is the application's to choose, in `options`
+   * @param message who, what came, what was wanted
+   */
+  constructor(code: FaultCode, message: string, options?: ErrorOptions & { alert?: AlertDescription }) {
     super(message, options)
     const [kind, alert] = faults[code]
     this.code = code
     this.kind = kind
-    this.alert = alert
+    this.alert = code === 'REFUSED' ? (options?.alert ?? alert) : alert
   }
 }
 

@@ -46,6 +46,8 @@ export type ConnectionEvent =
   | { readonly type: 'data'; readonly bytes: Uint8Array }
   | { readonly type: 'keylog'; readonly line: string }
   | { readonly type: 'warning'; readonly description: AlertDescription | number }
+  /** The peer wanted to renegotiate; it was told no, or nothing where that is configured or nothing more can be said. */
+  | { readonly type: 'renegotiationRefused' }
   /** The peer's close_notify: no more data will come. Answer it with close() when all is written. */
   | { readonly type: 'peerClosed' }
   /** The connection is over: TlsError for a fault that was found here, PeerAlert for one the peer found. */
@@ -120,10 +122,15 @@ export class Connection {
     return this.#flow.verifyData
   }
 
-  /** RFC 5929 §3; `undefined` before the handshake ended. */
+  /**
+   * RFC 5929 §3; `undefined` before the handshake ended, and of a session resumed without extended master secret: there somebody in
+   * the middle may have made it the same on two connections (RFC 7627 §1).
+   */
   get tlsUnique(): Uint8Array | undefined {
     if (!this.#established) return undefined
-    return this.#established.resumed ? this.verifyData.server : this.verifyData.client
+    const { resumed, session } = this.#established
+    if (!resumed) return this.verifyData.client
+    return session.extendedMasterSecret ? this.verifyData.server : undefined
   }
 
   /**
@@ -234,6 +241,14 @@ export class Connection {
           ? 'during the handshake'
           : 'without close_notify: the data may be cut short'
       this.#abandon(new TlsError('TRUNCATED', `the transport ended ${when}`))
+    })
+  }
+
+  /** The application has had enough: the reason's alert leaves, and all ends. It may be one of its own, `REFUSED`. */
+  fail(reason: TlsError): Step {
+    this.#requireStarted()
+    return this.#step(() => {
+      if (!this.#isOver) throw reason
     })
   }
 
@@ -396,6 +411,7 @@ export class Connection {
     this.#tolerate(wanted)
     const isIgnored = this.#config.role === 'client' && this.#config.ignoreHelloRequests
     if (this.#state === 'open' && !isIgnored) this.#sendAlert('warning', 'no_renegotiation')
+    this.#events.push({ type: 'renegotiationRefused' })
   }
 
   #tolerate(what: string): void {

@@ -3,6 +3,7 @@
  * No sockets, no clock of its own: timers are handed in, so a test may run on virtual time.
  */
 import type { Connection, ConnectionEvent, Step } from '../connection/connection.ts'
+import type { TlsError } from '../errors.ts'
 import type { Answer, Ask, Effect, Lookup, Policy, VerifiedPeer } from '../handshake/effects.ts'
 import { Secret } from '../secret.ts'
 import type { Session } from '../session/session.ts'
@@ -90,6 +91,10 @@ export class Driver {
 
   end(): void {
     this.#run(this.#connection.end())
+  }
+
+  fail(reason: TlsError): void {
+    this.#run(this.#connection.fail(reason))
   }
 
   abort(): void {

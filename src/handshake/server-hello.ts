@@ -3,7 +3,7 @@ import { type CipherSuiteName, cipherSuite, cipherSuiteNames } from '../crypto/c
 import { TlsError } from '../errors.ts'
 import type { ClientHello } from '../messages/client-hello.ts'
 import { protocolNamesOf } from '../messages/extensions/application-layer-protocol-negotiation.ts'
-import { findExtension } from '../messages/extensions/index.ts'
+import { ExtensionType, findExtension } from '../messages/extensions/index.ts'
 import { MaxFragmentLength } from '../messages/extensions/max-fragment-length.ts'
 import { minRecordSizeLimit } from '../messages/extensions/record-size-limit.ts'
 import { tls12, versionText } from '../messages/protocol-version.ts'
@@ -64,6 +64,8 @@ function verifySuiteOffered({ cipherSuite: selected }: ServerHello, hello: Clien
 /** No extension may come back that was not sent; signature_algorithms is never one of ServerHello's (RFC 5246 §7.4.1.4). */
 function verifyExtensionsOffered(serverHello: ServerHello, hello: ClientHello): void {
   const offered = new Set<string | number>(hello.extensions?.map(extension => extension.extensionType))
+  // It was offered, means nothing here, and some servers send it all the same.
+  if (offered.has('supported_groups')) offered.add(ExtensionType.supported_groups)
   for (const { extensionType } of serverHello.extensions ?? []) {
     if (!offered.has(extensionType))
       throw new TlsError(

@@ -263,6 +263,7 @@ const table: readonly [FaultCode, Kind, number, (() => Puppet)?][] = [
     () => said(clientPuppet(false).advance(3), 'handshake', handshakeMessage(20, filled(12, 0))),
   ],
   ['INTERNAL_ERROR', 'internal', 80],
+  ['REFUSED', 'incompatible', 49],
   // Neither is sent as a fatal alert: of these a connection dies in silence or with close_notify.
   ['TRUNCATED', 'misbehaved', 0],
   ['ABORTED', 'internal', 90],

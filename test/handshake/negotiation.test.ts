@@ -301,6 +301,14 @@ describe('a client and ServerHello', () => {
     expect(clientAfter({ extensions: [extension] }).alert).toEqual(unsupportedExtension)
   })
 
+  // RFC 8422 §5.2 has no such answer, but there are servers that give it.
+  test('supported_groups is borne from a server that it was sent to, and from no other', () => {
+    const groups: ExtensionByHand = [10, vec16(u16(23))]
+    expect(clientAfter({ extensions: [groups] }).alert).toBeUndefined()
+    const pair: PairOptions = { client: { cipherSuites: ['TLS_RSA_WITH_AES_128_GCM_SHA256'] } }
+    expect(clientAfter({ extensions: [groups] }, {}, pair).alert).toEqual(unsupportedExtension)
+  })
+
   test('server_name without having sent one: unsupported_extension', () => {
     const pair: PairOptions = { client: { serverName: undefined, peerName: 'localhost' } }
     expect(clientAfter({ extensions: [[0, none]] }, {}, pair).alert).toEqual(unsupportedExtension)

@@ -249,6 +249,7 @@ describe.each([nobleProvider])('provider $name, key shares', provider => {
       ['of 1024 bits', { p: 2n ** 1024n - 1n, g: 2n }, 'WEAK_DH_GROUP', 'insufficient_security'],
       ['with p = 0', { p: 0n, g: 2n }, 'WEAK_DH_GROUP', 'insufficient_security'],
       ['of 8193 bits', { p: 2n ** 8192n + 1n, g: 2n }, 'BAD_DH_GROUP', 'illegal_parameter'],
+      ['of 4097 bits without a name', { p: 2n ** 4096n + 1n, g: 2n }, 'BAD_DH_GROUP', 'illegal_parameter'],
       ['with an even p', { p: p - 1n, g: 2n }, 'BAD_DH_GROUP', 'illegal_parameter'],
       ['with g = 0', { p, g: 0n }, 'BAD_DH_GROUP', 'illegal_parameter'],
       ['with g = 1', { p, g: 1n }, 'BAD_DH_GROUP', 'illegal_parameter'],

@@ -258,7 +258,7 @@ describe('CertificateVerify (RFC 5246 §7.4.8)', () => {
 
   // RFC 9155 §5 and RFC 5246 §7.4.8: it MUST be one of those in CertificateRequest, and fit the key.
   test.each([0x0101, 0x0201, 0x0203, 0x0303, 0x0401, 0x0804, 0x0807, 0xffff])(
-    'of a scheme that was not asked for, or is another key’s: %i: illegal_parameter',
+    "of a scheme that was not asked for, or is another key's: %i: illegal_parameter",
     scheme => {
       const puppet = beforeProof()
       puppet.say('certificate_verify', proof(scheme, signByHand(key, 0x0403, puppet.handshakeMessages)))

@@ -321,13 +321,9 @@ export class Puppet {
   }
 
   /** RFC 5246 §7.4.9. */
-  verifyData(role: 'client' | 'server'): Bytes {
-    const label = `${role} finished`
-    return prfByHand(this.#hash, this.masterSecret ?? none, {
-      label,
-      seed: this.#transcriptHash(),
-      length: 12,
-    })
+  verifyData(role: 'client' | 'server', messages: Uint8Array = this.#transcript): Bytes {
+    const seed = this.#hashOf(messages)
+    return prfByHand(this.#hash, this.masterSecret ?? none, { label: `${role} finished`, seed, length: 12 })
   }
 
   /** RFC 5246 §6.3, as hexadecimal. */
@@ -445,7 +441,7 @@ export class Puppet {
           })
         : prfByHand(this.#hash, this.preMasterSecret, {
             label: 'extended master secret',
-            seed: this.#transcriptHash(),
+            seed: this.#hashOf(this.#transcript),
             length: 48,
           })
   }
@@ -454,8 +450,8 @@ export class Puppet {
     return this.#suite.endsWith('SHA384') ? 'sha384' : 'sha256'
   }
 
-  #transcriptHash(): Bytes {
-    return Uint8Array.from(createHash(this.#hash).update(this.#transcript).digest())
+  #hashOf(messages: Uint8Array): Bytes {
+    return cat(createHash(this.#hash).update(messages).digest())
   }
 
   /** The key block cut up by the table of RFC 5246 §A.5 and RFC 5288 §3. */

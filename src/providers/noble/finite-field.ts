@@ -4,8 +4,8 @@ import type { RandomBytes } from '../../crypto/provider.ts'
 import { TlsError } from '../../errors.ts'
 
 const minBits = 2048
-/** Beyond it one power takes seconds, and the peer chooses p. */
-const maxBits = 8192
+/** RFC 7919 goes up to 8192 bits, with short exponents. A group of a peer's own takes long ones, and beyond 4096 bits more time than he is worth. */
+const maxBits = { named: 8192, unnamed: 4096 }
 
 /** Throws TlsError for a group nobody should compute in: WEAK_DH_GROUP when p is too short, BAD_DH_GROUP for the rest. */
 export function requireSound({ p, g }: FiniteFieldGroup): void {
@@ -13,8 +13,9 @@ export function requireSound({ p, g }: FiniteFieldGroup): void {
   if (bits < minBits) {
     throw new TlsError('WEAK_DH_GROUP', `Diffie-Hellman: a prime of ${bits} bits, wanted ${minBits} or more`)
   }
-  if (bits > maxBits) {
-    throw new TlsError('BAD_DH_GROUP', `Diffie-Hellman: a prime of ${bits} bits, wanted ${maxBits} or less`)
+  const most = finiteFieldName({ p, g }) ? maxBits.named : maxBits.unnamed
+  if (bits > most) {
+    throw new TlsError('BAD_DH_GROUP', `Diffie-Hellman: a prime of ${bits} bits, wanted ${most} or less`)
   }
   if (p % 2n === 0n) throw new TlsError('BAD_DH_GROUP', 'Diffie-Hellman: p is even, and no prime')
   if (!isElement({ p, g }, g)) throw new TlsError('BAD_DH_GROUP', 'Diffie-Hellman: g is not in 1 < g < p-1')
