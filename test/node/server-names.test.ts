@@ -66,7 +66,8 @@ describe('addContext', () => {
     ['a.b.example.test', 'rsa'],
     ['c.example', 'ec'],
     ['c.example.test', 'ec'],
-    ['oddd-name.test', 'rsa'],
+    ['odddname.test', 'rsa'],
+    ['axexample.test', 'rsa'],
     ['localhost', 'rsa'],
     ['', 'rsa'],
   ])('%s gets %s', async (name, kind) => {
