@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
-# Installs the foreign TLS peers that some tests talk to. Debian and its kin; elsewhere the tests skip.
+# Installs the foreign TLS peers that some tests talk to, and builds those that are libraries. Debian and its kin; elsewhere
+# the tests skip. Compilers that are there already are used as they are.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
-packages=(openssl curl gnutls-bin python3)
+packages=(openssl curl gnutls-bin python3 libnss3-tools chromium firefox-esr)
+command -v go >/dev/null || packages+=(golang-go)
+command -v javac >/dev/null || packages+=(default-jdk-headless)
+command -v cargo >/dev/null || packages+=(cargo)
 
 if ! command -v apt-get >/dev/null; then
   echo "setup:peers: no apt-get here; install by hand: ${packages[*]}" >&2
@@ -12,6 +17,23 @@ sudo=""
 [ "$(id -u)" -eq 0 ] || sudo=sudo
 $sudo apt-get update -qq
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
-for peer in "openssl version" "curl --version" "gnutls-cli --version" "python3 --version"; do
-  $peer | head -n 1
+
+# The programs of test/interop/peers. Cargo's own files stay between checkouts: rustls takes a minute to compile.
+built=$PWD/build/peers
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/ringtls-peers
+mkdir -p "$built"
+(cd test/interop/peers/go && CGO_ENABLED=0 go build -o "$built/go" .)
+javac -d "$built" test/interop/peers/java/Peer.java
+# Debian 12's own Rust is too old for rustls 0.23, which then is the one peer that is missing.
+if CARGO_TARGET_DIR=$cache cargo build --quiet --locked --release \
+  --manifest-path test/interop/peers/rustls/Cargo.toml; then
+  cp "$cache/release/ringtls-peer-rustls" "$built/rustls"
+else
+  echo "setup:peers: rustls was not built; it needs Rust 1.71 or newer, here is $(cargo --version)" >&2
+fi
+
+for peer in "openssl version" "curl --version" "gnutls-cli --version" "python3 --version" "go version" \
+  "javac --version" "cargo --version" "chromium --version" "firefox-esr --version"; do
+  $peer 2>/dev/null | head -n 1
 done
+dpkg-query --show libnss3-tools

@@ -95,8 +95,12 @@ export class RecordLayer {
     return { type, fragment }
   }
 
-  /** Cuts bytes into fragments and protects them; each result is a whole record. No bytes give one empty record. */
+  /**
+   * Cuts bytes into fragments and protects them; each result is a whole record. No bytes give one empty record. Throws
+   * SEQUENCE_NUMBER_EXHAUSTED before the first of more records than the key may still protect.
+   */
   protect(type: ContentType, bytes: Uint8Array): Uint8Array[] {
+    this.#countRecords(type, Math.max(1, Math.ceil(bytes.length / this.#writeLimit)))
     const records: Uint8Array[] = []
     let offset = 0
     do {
@@ -115,7 +119,6 @@ export class RecordLayer {
   }
 
   #protectFragment(type: ContentType, fragment: Uint8Array): Uint8Array {
-    this.#countRecord()
     const body = this.#writeState ? this.#writeState.protect(ContentType[type], fragment) : fragment
     const record = new Uint8Array(headerBytes + body.length)
     record[0] = ContentType[type]
@@ -127,12 +130,19 @@ export class RecordLayer {
     return record
   }
 
-  /** A key that has protected all it may protects no more: there is no renegotiation here to change it. */
-  #countRecord(): void {
+  /**
+   * A key that has protected all it may protects no more: there is no renegotiation here to change it. Its last record is kept
+   * for the alert that says so (RFC 5246 §7.2.2).
+   */
+  #countRecords(type: ContentType, count: number): void {
     const { maxRecords = Number.POSITIVE_INFINITY } = this.#writeState ?? {}
-    if (this.#recordsWritten >= maxRecords)
-      throw new TlsError('SEQUENCE_NUMBER_EXHAUSTED', `all ${maxRecords} records of this key were written`)
-    this.#recordsWritten++
+    const allowed = type === 'alert' ? maxRecords : maxRecords - 1
+    if (this.#recordsWritten + count > allowed)
+      throw new TlsError(
+        'SEQUENCE_NUMBER_EXHAUSTED',
+        `${this.#recordsWritten} of the ${maxRecords} records of this key were written, ${count} more are too many`,
+      )
+    this.#recordsWritten += count
   }
 
   /** Judged on the first byte, so that a peer that speaks another protocol is told at once. */

@@ -30,7 +30,7 @@ it.each([
   ['nothing is wanted', []],
 ])('a connection that breaks as it is established is one line and exit 1, where %s', async (_, flags) => {
   const ca = join(temporaryDirectory(), 'ca.pem')
-  writeFileSync(ca, fixture('ca.pem'))
+  writeFileSync(ca, fixture('ca.pem') + fixture('ec-ca.pem'))
   const address = `127.0.0.1:${await startForger()}`
   const { exitCode, stderr } = await run([
     'client',

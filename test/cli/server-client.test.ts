@@ -20,7 +20,8 @@ const number = expect.any(Number)
 let servers: Servers
 
 beforeAll(async () => {
-  servers = await startServers(2)
+  // RSA key exchange: the method's own path.
+  servers = await startServers(2, ['--ciphers', 'AES128-GCM-SHA256'])
 })
 
 const ca = () => servers[0]!.cluster.file('ca.pem')
@@ -34,7 +35,7 @@ describe('a cluster of two servers', () => {
     const { exitCode, stdout, stderr } = await client(0, ['--http', '/', '--session-out', sessionFile])
     expect(exitCode).toBe(0)
     expect(stdout).toMatch(
-      /^server: n1\nprotocol: TLSv1.2\ncipher: TLS_RSA_WITH_AES_128_GCM_SHA256\nresumed: no\nreason: no_id\nowner: n2\nlook-up: none\n$/,
+      /^server: n1\nprotocol: TLSv1.2\ncipher: TLS_RSA_WITH_AES_128_GCM_SHA256\nresumed: no\nreason: no_id\nowner: n2\nlook-up: none\ngroup: none\nalpn: none\nclient: none\n$/,
     )
     expect(stderr).toMatch(
       /^protocol: TLSv1.2\ncipher: TLS_RSA_WITH_AES_128_GCM_SHA256\nresumed: no\nverified: yes\n/,
@@ -65,21 +66,23 @@ describe('a cluster of two servers', () => {
       bytesOut: number,
       ms: number,
     }
+    const settled = { alpn: null, group: null, client: null, clientAuthenticated: false }
     const [handshake, response] = jsonLines(stdout)
-    expect(handshake).toStrictEqual({ ...shape, verified: true })
+    expect(handshake).toStrictEqual({ ...shape, verified: true, ...settled })
+    expect(Object.keys(handshake!)).toEqual(Object.keys({ ...shape, verified: true, ...settled }))
     expect(response).toStrictEqual({
       event: 'response',
       status: 200,
       body: expect.stringContaining('resumed: yes\n'),
     })
     const served = await servers[1]!.event('handshake')
-    expect(served).toStrictEqual({ ...shape, node: 'n2', owner: 'n2', lookupMs: number })
-    expect(Object.keys(served)).toEqual(Object.keys(shape))
+    expect(served).toStrictEqual({ ...shape, node: 'n2', owner: 'n2', lookupMs: number, ...settled })
+    expect(Object.keys(served)).toEqual(Object.keys({ ...shape, ...settled }))
     expect([served.bytesIn, served.bytesOut]).toEqual([handshake!.bytesOut, handshake!.bytesIn])
     const full = await servers[0]!.event('handshake')
     expect(full).toStrictEqual({
       ...shape,
-      ...{ node: 'n1', resumed: false, reason: 'no_id', owner: 'n2', lookupMs: null },
+      ...{ node: 'n1', resumed: false, reason: 'no_id', owner: 'n2', lookupMs: null, ...settled },
     })
     const { host, port } = servers[0]!
     expect(servers[0]!.events[0]).toStrictEqual({ event: 'listening', host, port })

@@ -51,6 +51,33 @@ const cases: readonly (readonly [string, RegExp])[] = [
   ['server --listen localhost:0 --cert DIR/cut.pem --key PKI/server.key', /cut\.pem .* has no END/],
   ['server --listen localhost:0 --cert PKI/server.pem --key DIR/garbage', /private key: found no PEM block/],
   ['server --listen localhost:0 CERT --ciphers RC4', /no cipher suite is called "RC4": choose from/],
+  ['server --listen localhost:0 CERT --groups P-999', /no group is called "P-999": choose from x25519/],
+  ['server --listen localhost:0 CERT --sigalgs RSA+MD5', /no signature scheme is called "RSA\+MD5"/],
+  ['server --listen localhost:0 CERT --policy strict', /Allowed choices are default, modern/],
+  [
+    'server --listen localhost:0 CERT --policy modern --ciphers AES128-SHA',
+    /policy "modern" leaves TLS_RSA_WITH_AES_128_CBC_SHA out/,
+  ],
+  ['server --listen localhost:0 CERT --alpn h2,,x', /Wanted names of 1 to 255 bytes/],
+  ['server --listen localhost:0 CERT --client-auth always', /Allowed choices are none, request, require/],
+  ['server --listen localhost:0 CERT --client-auth require', /needs --client-ca FILE/],
+  ['server --listen localhost:0 CERT --client-ca PKI/ca.pem', /of no use without --client-auth/],
+  [
+    'server --listen localhost:0 CERT --client-auth require --client-ca DIR/garbage',
+    /--client-ca .*garbage: .* no PEM block/,
+  ],
+  [
+    'server --listen localhost:0 CERT --client-auth require --client-ca DIR/none',
+    /--client-ca .*none: there is no such file/,
+  ],
+  [
+    'server --listen localhost:0 CERT --ocsp-response PKI/ca.pem',
+    /--ocsp-response .*ca\.pem: .* an OCSPResponse in DER/,
+  ],
+  [
+    'server --listen localhost:0 CERT --ocsp-response DIR/none',
+    /--ocsp-response .*none: there is no such file/,
+  ],
   ['server --listen localhost:0 CERT --ttl 86401', /Wanted a whole number from 1 to 86400/],
   ['server --listen localhost:0 CERT --app ftp', /Allowed choices are http, echo/],
   [
@@ -93,6 +120,9 @@ const cases: readonly (readonly [string, RegExp])[] = [
   ['client localhost:1 --ca PKI/ca.pem --insecure', /give either --ca/],
   ['client localhost:1 --ca DIR/garbage', /--ca .*garbage: .* no PEM block/],
   ['client localhost:1 --insecure --ciphers a:b', /no cipher suite is called "a"/],
+  ['client localhost:1 --insecure --groups x', /no group is called "x"/],
+  ['client localhost:1 --insecure --cert PKI/server.pem', /1 --cert and 0 --key came/],
+  ['client localhost:1 --insecure --cert PKI/ca.pem --key PKI/server.key', /does not fit the private key/],
   ['client localhost:1 --insecure --session-in PKI/ca.pem', /holds no RINGTLS SESSION block/],
   ['client localhost:1 --insecure --http index.html', /Wanted a path such as/],
   ['client localhost:1 --insecure --servername 127.0.0.1', /Wanted a host name/],

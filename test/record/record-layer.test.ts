@@ -267,10 +267,13 @@ describe('writing', () => {
     records.changeWriteState(counting(3))
     records.limitWrite(4)
     records.protect('application_data', filled(8, 1))
-    // The third may be written; the fourth is refused before it is protected.
+    // The third may be written, and is kept for the alert that says so; the fourth is refused before it is protected.
     expect(codeOf(() => records.protect('application_data', filled(5, 1)))).toBe('SEQUENCE_NUMBER_EXHAUSTED')
+    expect(codeOf(() => records.protect('application_data', filled(1, 1)))).toBe('SEQUENCE_NUMBER_EXHAUSTED')
+    expect(written).toEqual([4, 4])
+    expect(records.protect('alert', hex('0100'))).toHaveLength(1)
     expect(codeOf(() => records.protect('alert', hex('0100')))).toBe('SEQUENCE_NUMBER_EXHAUSTED')
-    expect(written).toEqual([4, 4, 4])
+    expect(written).toEqual([4, 4, 2])
     // A new key counts from the start, one without a bound not at all.
     records.changeWriteState(counting(1))
     expect(records.protect('alert', hex('0100'))).toHaveLength(1)
@@ -282,8 +285,9 @@ describe('writing', () => {
   test('records that are written without protection are not counted', () => {
     const records = new RecordLayer(3)
     for (let i = 0; i < 10; i++) records.protect('handshake', hex('00'))
-    records.changeWriteState({ ...identity, maxRecords: 1 })
+    records.changeWriteState({ ...identity, maxRecords: 2 })
     expect(records.protect('handshake', hex('00'))).toHaveLength(1)
+    expect(codeOf(() => records.protect('handshake', hex('00')))).toBe('SEQUENCE_NUMBER_EXHAUSTED')
   })
 
   test('what is written reads back, in any portions', () => {

@@ -3,10 +3,36 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, isAbsolute, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { onTestFinished, test } from 'vitest'
 
-export type Peer = 'openssl' | 'curl' | 'gnutls-cli' | 'gnutls-serv'
+/** Programs of Debian's packages, by the name they have on the PATH. */
+export type Program =
+  | 'openssl'
+  | 'curl'
+  | 'gnutls-cli'
+  | 'gnutls-serv'
+  | 'certutil'
+  | 'pk12util'
+  | 'tstclnt'
+  | 'selfserv'
+  | 'chromium'
+  | 'firefox-esr'
+/** Libraries, in small programs of our own around them: `npm run setup:peers` builds test/interop/peers. */
+export type Library = 'go' | 'java' | 'rustls'
+export type Peer = Program | Library
+
+/** Where setup:peers leaves what it built. */
+const built = process.env.RINGTLS_PEERS ?? fileURLToPath(new URL('../../build/peers', import.meta.url))
+
+/** The program of a peer, the arguments it begins with, and the file that must be there too. */
+function commandOf(peer: Peer): { program: string; first: readonly string[]; file?: string } {
+  if (peer === 'java')
+    return { program: peer, first: ['-cp', built, 'Peer'], file: join(built, 'Peer.class') }
+  if (peer === 'go' || peer === 'rustls') return { program: join(built, peer), first: [] }
+  return { program: peer, first: [] }
+}
 
 /** Long enough for two busy cores; who takes longer hangs. */
 const defaultDeadlineMs = 15_000
@@ -16,26 +42,31 @@ const defaultDeadlineMs = 15_000
  * and says so, or that fails when RINGTLS_REQUIRE_PEERS=1.
  */
 export function needs(peer: Peer, declare: () => void): void {
-  if (isOnPath(peer)) {
+  if (isHere(peer)) {
     declare()
   } else if (process.env.RINGTLS_REQUIRE_PEERS === '1') {
     test(`needs ${peer}, see npm run setup:peers`, () => {
-      throw new Error(`${peer} is not on the PATH, and RINGTLS_REQUIRE_PEERS=1 asks for it`)
+      throw new Error(`${peer} is not on the PATH or not built, and RINGTLS_REQUIRE_PEERS=1 asks for it`)
     })
   } else {
     test.skip(`skipped: needs ${peer}, see npm run setup:peers`, () => {})
   }
 }
 
-function isOnPath(program: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some(directory => {
-    try {
-      accessSync(join(directory, program), constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
+function isHere(peer: Peer): boolean {
+  const { program, file } = commandOf(peer)
+  const directories = isAbsolute(program) ? [''] : (process.env.PATH ?? '').split(delimiter)
+  const isProgram = directories.some(directory => isAccessible(join(directory, program), constants.X_OK))
+  return isProgram && (file === undefined || isAccessible(file, constants.R_OK))
+}
+
+function isAccessible(file: string, mode: number): boolean {
+  try {
+    accessSync(file, mode)
+    return true
+  } catch {
+    return false
+  }
 }
 
 export interface PeerOptions {
@@ -68,7 +99,8 @@ export class PeerProcess {
 
   constructor(peer: Peer, args: readonly string[], { input, env, deadlineMs }: PeerOptions = {}) {
     this.#name = peer
-    this.#child = spawn(peer, args, { env: { ...process.env, LC_ALL: 'C', ...env } })
+    const { program, first } = commandOf(peer)
+    this.#child = spawn(program, [...first, ...args], { env: { ...process.env, LC_ALL: 'C', ...env } })
     this.#child.stdout.setEncoding('latin1').on('data', (text: string) => {
       this.#stdout += text
       this.#wake()
@@ -195,7 +227,8 @@ export async function startGnutlsServer(
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port that was free a moment ago, for a server that cannot say which one the system chose. */
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, resolve))
   const address = server.address()

@@ -1,0 +1,3 @@
+module ringtls.test/peer
+
+go 1.19
