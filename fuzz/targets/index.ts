@@ -1,5 +1,6 @@
 import type fc from 'fast-check'
 import * as clientHello from './client-hello.ts'
+import * as handshake from './handshake.ts'
 import * as record from './record.ts'
 import * as sessionRecord from './session-record.ts'
 
@@ -11,4 +12,4 @@ export interface FuzzTarget {
   run(bytes: Uint8Array): void
 }
 
-export const targets: readonly FuzzTarget[] = [clientHello, record, sessionRecord]
+export const targets: readonly FuzzTarget[] = [clientHello, handshake, record, sessionRecord]
