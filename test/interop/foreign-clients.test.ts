@@ -18,14 +18,16 @@ import {
   fixturePath,
   gnutlsDescription,
   gnutlsPriority,
+  mostSuites,
   oneGcmOneCbc,
+  oneOfEachExchange,
   type Suite,
   startOwnServer,
   suites,
 } from './support.ts'
 
 const request = 'GET / HTTP/1.0\r\n\r\n'
-const cbcSuites = suites.filter(({ isCbc }) => isCbc)
+const cbcSuites = mostSuites.filter(({ isCbc }) => isCbc)
 
 let cluster: OwnCluster
 beforeAll(async () => {
@@ -139,7 +141,7 @@ describe('openssl s_client', () => {
       test(`${suite.opensslName} without encrypt_then_mac: full, then resumed at another server`, () =>
         check(suite, { flags: ['-no_etm'], hasEtm: false }))
     }
-    for (const suite of oneGcmOneCbc) {
+    for (const suite of oneOfEachExchange) {
       test(`${suite.opensslName} without extended_master_secret: full, then resumed at another server`, () =>
         check(suite, { env: opensslOptions('-ExtendedMasterSecret'), hasEms: false }))
     }
@@ -156,7 +158,7 @@ describe('openssl s_client', () => {
       expect(await second.nextHandshake()).toMatchObject({ resumed: true, reason: 'hit' })
     })
 
-    for (const suite of suites) {
+    for (const suite of mostSuites) {
       test(`${suite.opensslName} from a client that offers TLS 1.3 too: no look-up for its made-up session ID`, async () => {
         const [first, second] = nextPair()
         const sessionFile = join(temporaryDirectory(), 'session.pem')
@@ -178,7 +180,7 @@ describe('openssl s_client', () => {
 
 describe('curl', () => {
   needs('curl', () => {
-    for (const suite of suites) {
+    for (const suite of mostSuites) {
       test(`${suite.opensslName}: full, then resumed at another server`, async () => {
         const pair = nextPair()
         const relay = await startRelay(portsOf(pair), id => cluster.untilKept(id))
@@ -222,7 +224,7 @@ describe('gnutls-cli', () => {
     expect(resumed).toContain('*** This is a resumed session')
     expect(resumed).toContain('- Peer has closed the GnuTLS connection')
     for (const said of [full, resumed]) {
-      expect(said).toContain(`- Description: ${gnutlsDescription(suite.name)}\n`)
+      expect(said).toMatch(gnutlsDescription(suite.name))
       expect(/^- Options: (.*)$/m.exec(said!)?.[1]).toBe(agreed)
     }
     expectPage(resumed!, suite, pair[1], { resumed: 'yes', reason: 'hit', owner })
@@ -230,7 +232,7 @@ describe('gnutls-cli', () => {
   }
 
   needs('gnutls-cli', () => {
-    for (const suite of suites) {
+    for (const suite of mostSuites) {
       test(`${suite.opensslName}: full, then resumed at another server`, () =>
         check(suite, `extended master secret, safe renegotiation,${suite.isCbc ? ' EtM,' : ''}`))
     }
@@ -238,7 +240,7 @@ describe('gnutls-cli', () => {
       test(`${suite.opensslName} without encrypt_then_mac: full, then resumed at another server`, () =>
         check(suite, 'extended master secret, safe renegotiation,', '%NO_ETM'))
     }
-    for (const suite of oneGcmOneCbc) {
+    for (const suite of oneOfEachExchange) {
       test(`${suite.opensslName} without extended_master_secret: full, then resumed at another server`, () =>
         check(suite, `safe renegotiation,${suite.isCbc ? ' EtM,' : ''}`, '%NO_SESSION_HASH'))
     }
@@ -269,7 +271,7 @@ describe('node:tls', () => {
     return { page, session: kept, authorized, isReused }
   }
 
-  for (const suite of suites) {
+  for (const suite of mostSuites) {
     test(`${suite.opensslName}: full, then resumed at another server`, async () => {
       const pair = nextPair()
       const relay = await startRelay(portsOf(pair), id => cluster.untilKept(id))

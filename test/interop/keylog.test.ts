@@ -9,7 +9,6 @@ import { join } from 'node:path'
 import { connect as connectNode, createServer as createNodeServer } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { ConnectionOptions } from '../../src/node/index.ts'
-import { fixture } from '../support/pair.ts'
 import {
   needs,
   opensslOptions,
@@ -19,18 +18,20 @@ import {
   temporaryDirectory,
 } from '../support/peers.ts'
 import {
-  fixturePath,
-  gnutlsIdentity,
+  authorities,
+  authoritiesFile,
+  gnutlsIdentities,
   gnutlsPriority,
-  oneGcmOneCbc,
-  opensslIdentity,
+  nodeIdentities,
+  oneOfEachExchange,
+  opensslIdentities,
   startOwnServer,
   type Talk,
   visit,
 } from './support.ts'
 
-/** With and without RFC 7627, each way on a suite of each kind. */
-const cases = oneGcmOneCbc.flatMap(suite =>
+/** With and without RFC 7627, each way on suites of each key exchange. */
+const cases = oneOfEachExchange.flatMap(suite =>
   [true, false].map(hasEms => ({
     ...suite,
     hasEms,
@@ -47,7 +48,7 @@ async function startLoggingServer(): Promise<{ port: number; lines: string[] }> 
   const { server, port } = await startOwnServer(socket => {
     socket.resume()
     socket.end('hello\n')
-  })
+  }, nodeIdentities)
   server.on('keylog', (line: Buffer) => lines.push(...clientRandomLines(line.toString())))
   return { port, lines }
 }
@@ -69,7 +70,7 @@ describe('openssl', () => {
       test(`our server and s_client log one secret: ${title}`, async () => {
         const { port, lines } = await startLoggingServer()
         const log = join(temporaryDirectory(), 'keys.log')
-        const tls = ['-tls1_2', '-cipher', opensslName, '-CAfile', fixturePath('ca.pem'), '-keylogfile', log]
+        const tls = ['-tls1_2', '-cipher', opensslName, '-CAfile', authoritiesFile(), '-keylogfile', log]
         const client = await runPeer('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, ...tls], {
           env: options(),
         })
@@ -80,7 +81,7 @@ describe('openssl', () => {
 
       test(`our client and s_server log one secret, full and resumed: ${title}`, async () => {
         const log = join(temporaryDirectory(), 'keys.log')
-        const args = [...opensslIdentity, '-tls1_2', '-no_ticket', '-cipher', opensslName, '-www']
+        const args = [...opensslIdentities, '-tls1_2', '-no_ticket', '-cipher', opensslName, '-www']
         const { port } = await startOpensslServer([...args, '-keylogfile', log], { env: options() })
         const request = { send: 'GET / HTTP/1.0\r\n\r\n' }
         const full = await visitLogging(port, { ciphers: name }, request)
@@ -104,12 +105,7 @@ describe('GnuTLS', () => {
       test(`our server and gnutls-cli log one secret: ${title}`, async () => {
         const { port, lines } = await startLoggingServer()
         const log = join(temporaryDirectory(), 'keys.log')
-        const tls = [
-          '--x509cafile',
-          fixturePath('ca.pem'),
-          '--priority',
-          gnutlsPriority(name, ...flags(hasEms)),
-        ]
+        const tls = ['--x509cafile', authoritiesFile(), '--priority', gnutlsPriority(name, ...flags(hasEms))]
         await runPeer('gnutls-cli', ['--port', String(port), ...tls, 'localhost'], {
           env: { SSLKEYLOGFILE: log },
         })
@@ -123,7 +119,7 @@ describe('GnuTLS', () => {
       test(`our client and gnutls-serv log one secret: ${title}`, async () => {
         const log = join(temporaryDirectory(), 'keys.log')
         const priority = ['--priority', gnutlsPriority(name, ...flags(hasEms))]
-        const args = [...gnutlsIdentity, ...priority, '--echo', '--disable-client-cert']
+        const args = [...gnutlsIdentities, ...priority, '--echo', '--disable-client-cert']
         const { port } = await startGnutlsServer(args, { env: { SSLKEYLOGFILE: log } })
         const { lines } = await visitLogging(port, { ciphers: name }, { send: 'hello\n', closeAfterBytes: 6 })
         expect(lines).toHaveLength(1)
@@ -143,7 +139,7 @@ describe('node:tls', () => {
       const { port, lines } = await startLoggingServer()
       const theirs: string[] = []
       const socket = connectNode({
-        ...{ host: '127.0.0.1', port, servername: 'localhost', ca: fixture('ca.pem') },
+        ...{ host: '127.0.0.1', port, servername: 'localhost', ca: authorities },
         ...{ ciphers: opensslName, maxVersion: 'TLSv1.2', secureOptions },
       })
       socket.on('keylog', (line: Buffer) => theirs.push(...clientRandomLines(line.toString())))
@@ -156,7 +152,7 @@ describe('node:tls', () => {
     test(`our client and a server of node:tls log one secret: ${title}`, async () => {
       const theirs: string[] = []
       const server = createNodeServer({
-        ...{ cert: fixture('server.pem'), key: fixture('server.key') },
+        ...{ ...nodeIdentities, dhparam: 'auto' },
         ...{ ciphers: opensslName, maxVersion: 'TLSv1.2', secureOptions },
       })
       onTestFinished(() => void server.close())

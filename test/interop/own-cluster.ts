@@ -1,4 +1,5 @@
 /** Three `ringtls server` processes that share a cluster, and a view of where its sessions are. */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fromHex } from '../../src/bytes.ts'
 import {
@@ -8,6 +9,7 @@ import {
   temporaryDirectory,
   untilStored,
 } from '../support/processes.ts'
+import { fixturePath } from './support.ts'
 
 /** Two busy cores: what is meant to be found must not be late. */
 const lookupTimeoutMs = 5000
@@ -30,11 +32,17 @@ export interface OwnCluster {
   stop(): Promise<void>
 }
 
-/** Starts nodes n1, n2 and n3 with the files that `ringtls init` makes. */
+/** Starts nodes n1, n2 and n3 with the files that `ringtls init` makes, and an ECDSA certificate beside the RSA one of those. */
 export async function startOwnCluster(): Promise<OwnCluster> {
   const keylogFile = join(temporaryDirectory(), 'keys.log')
   const files = await makeCluster(3)
-  const flags = ['--lookup-timeout', String(lookupTimeoutMs), '--keylog', keylogFile]
+  const ecdsa = ['--cert', fixturePath('ec.pem'), '--key', fixturePath('ec.key')]
+  const flags = [...ecdsa, '--lookup-timeout', String(lookupTimeoutMs), '--keylog', keylogFile]
+  const caFile = join(temporaryDirectory(), 'authorities.pem')
+  writeFileSync(
+    caFile,
+    [files.file('ca.pem'), fixturePath('ec-ca.pem')].map(file => readFileSync(file)).join(''),
+  )
   const servers = await startServers(3, flags, files)
 
   return {
@@ -42,7 +50,7 @@ export async function startOwnCluster(): Promise<OwnCluster> {
       let taken = 0
       return { id: node!, port, nextHandshake: () => event('handshake', ++taken) }
     }),
-    caFile: files.file('ca.pem'),
+    caFile,
     keylogFile,
     untilKept: id => untilStored(files, fromHex(id)),
     stop: async () => {
