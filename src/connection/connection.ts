@@ -91,7 +91,8 @@ export class Connection {
       this.#limits.maxEmptyFragments,
       config.role === 'client' ? clientHelloRecordVersion : tls12,
     )
-    this.#messages = new MessageReader(this.#records, this.#limits.maxHandshakeMessageBytes)
+    const acceptsV2Hello = config.role === 'server' && config.acceptV2Hello === true
+    this.#messages = new MessageReader(this.#records, this.#limits.maxHandshakeMessageBytes, acceptsV2Hello)
     this.#config = config
     const channel = this.#channel(config)
     if (config.role === 'server') {

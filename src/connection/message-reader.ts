@@ -5,7 +5,8 @@ import {
   changeCipherSpec,
   changeCipherSpecType,
 } from '../messages/change-cipher-spec.ts'
-import type { ReceivedMessage } from '../messages/handshake.ts'
+import { type HandshakeFrame, HandshakeType, type ReceivedMessage } from '../messages/handshake.ts'
+import { clientHelloOfV2 } from '../messages/v2-client-hello.ts'
 import { ByteQueue } from '../record/byte-queue.ts'
 import { HandshakeJoiner } from '../record/handshake-joiner.ts'
 import type { RecordLayer } from '../record/record-layer.ts'
@@ -33,10 +34,14 @@ export class MessageReader {
   readonly #records: RecordLayer
   readonly #joiner: HandshakeJoiner
   readonly #alerts = new ByteQueue()
+  /** Nothing has come yet, and it may be a hello of SSL 2.0. */
+  #mayBeV2: boolean
 
-  constructor(records: RecordLayer, maxHandshakeMessageBytes: number) {
+  /** @param acceptsV2Hello whether the first message may be in the form of SSL 2.0 (RFC 5246 §E.2) */
+  constructor(records: RecordLayer, maxHandshakeMessageBytes: number, acceptsV2Hello = false) {
     this.#records = records
     this.#joiner = new HandshakeJoiner(maxHandshakeMessageBytes)
+    this.#mayBeV2 = acceptsV2Hello
   }
 
   /** Whether no handshake message is half received. */
@@ -46,11 +51,13 @@ export class MessageReader {
 
   /** The next message, `undefined` when not all of one has come. Takes no more records than it needs. */
   next(): Incoming | undefined {
+    if (this.#mayBeV2 && this.#records.startsAsV2) return this.#nextV2Hello()
     for (;;) {
       const whole = this.#nextAlert() ?? this.#joiner.next()
       if (whole) return whole
       const record = this.#records.next()
       if (!record) return undefined
+      this.#mayBeV2 = false
       if (this.#alerts.length > 0 && record.type !== 'alert') throw between(record.type, 'an alert')
       switch (record.type) {
         case 'handshake':
@@ -72,6 +79,14 @@ export class MessageReader {
   clear(): void {
     this.#joiner.clear()
     this.#alerts.clear()
+  }
+
+  /** The transcript has it as it came, without its length (RFC 5246 §E.2). */
+  #nextV2Hello(): HandshakeFrame | undefined {
+    const raw = this.#records.takeV2()
+    if (!raw) return undefined
+    this.#mayBeV2 = false
+    return { kind: 'handshake', type: HandshakeType.client_hello, body: clientHelloOfV2(raw), raw }
   }
 
   #nextAlert(): IncomingAlert | undefined {

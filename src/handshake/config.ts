@@ -54,6 +54,8 @@ export interface ServerConfig extends CommonConfig {
     offered: readonly string[],
     serverName: string | undefined,
   ) => string | false | undefined
+  /** Take a ClientHello in the form of SSL 2.0, as some clients of old send it (RFC 5246 §E.2); RFC 8446 §D.5 advises against it. */
+  readonly acceptV2Hello?: boolean
   /** Makes tickets (RFC 5077); without it there are none. Who opens them answers `lookupSession`. */
   readonly sealTicket?: (session: Session, random: RandomBytes) => Uint8Array
 }

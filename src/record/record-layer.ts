@@ -5,6 +5,9 @@ import { ContentType, contentTypeOf, maxCiphertextBytes, maxPlaintextBytes } fro
 import type { Protection } from './protection.ts'
 
 const headerBytes = 5
+const v2HeaderBytes = 2
+/** Set in a length of SSL 2.0 that no padding follows. */
+const v2LengthFlag = 0x8000
 const majorVersion = tls12 >> 8
 
 /** One record after unprotection: TLSPlaintext (RFC 5246 §6.2.1). */
@@ -93,6 +96,19 @@ export class RecordLayer {
       throw overflow(fragment.length, this.#readLimit)
     this.#checkEmpty(type, fragment)
     return { type, fragment }
+  }
+
+  /** Whether what comes next begins as a message of SSL 2.0 does: with the length of one byte string in two bytes (RFC 5246 §E.2). */
+  get startsAsV2(): boolean {
+    return this.#incoming.length > 0 && this.#incoming.at(0) >= v2LengthFlag >> 8
+  }
+
+  /** That message without its length; `undefined` when not all of it has come. */
+  takeV2(): Uint8Array | undefined {
+    if (this.#incoming.length < v2HeaderBytes) return undefined
+    const length = this.#incoming.uintAt(0, v2HeaderBytes) & ~v2LengthFlag
+    if (this.#incoming.length < v2HeaderBytes + length) return undefined
+    return this.#incoming.take(v2HeaderBytes + length).subarray(v2HeaderBytes)
   }
 
   /**
@@ -188,6 +204,7 @@ function overflow(length: number, limit: number): TlsError {
 /** Who speaks something else to a TLS port wants to know what he did wrong. */
 function whatStartsWith(byte: number): string {
   if (byte >= 0x41 && byte <= 0x5a) return 'text, perhaps a plain HTTP request; use https'
-  if (byte >= 0x80) return 'not a TLS record, perhaps a ClientHello of SSLv2 (RFC 6176 forbids it)'
+  if (byte >= 0x80)
+    return 'not a TLS record, perhaps a ClientHello of SSLv2 (RFC 6176 forbids clients to send it)'
   return 'not a TLS record'
 }

@@ -55,7 +55,11 @@ const otherFeatures: readonly {
   { feature: 'compliance policies of BoringSSL', groups: /^CompliancePolicy$/, names: /^$/ },
   { feature: 'raw public keys (RFC 7250)', groups: /^RawPublicKey$/, names: /RawPublicKey|CertificateType/ },
   { feature: 'Channel ID', groups: /^$/, names: /ChannelID/ },
-  { feature: 'next protocol negotiation (NPN), ALPS', groups: /^$/, names: /NPN|ALPS/ },
+  {
+    feature: 'next protocol negotiation (NPN), ALPS',
+    groups: /^$/,
+    names: /NPN|ALPS|NextProtocol|^ALPNServer-Preferred/,
+  },
   { feature: 'encrypted client hello', groups: /^EncryptedClientHello$/, names: /^$/ },
   {
     feature: 'PAKE, trust anchors, delegated credentials',
@@ -64,7 +68,7 @@ const otherFeatures: readonly {
   },
   {
     feature: 'TLS 1.3',
-    groups: /^(TLS13\w*|PSK|CertCompression|KeyUpdate|ServerPadding|ExportTrafficSecrets)$/,
+    groups: /^(TLS13\w*|PSK|JDK11Workaround|CertCompression|KeyUpdate|ServerPadding|ExportTrafficSecrets)$/,
     names:
       /EarlyData|MLKEM|PostQuantum|TwoMLKEMs|MultiplePQ|ServerPadding|^Downgrade-|JDK11Downgrade|VersionNegotiationExtension|SupportedVersions|ConflictingVersion/,
   },

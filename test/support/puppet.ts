@@ -258,6 +258,13 @@ export class Puppet {
     return message
   }
 
+  /** Sends a hello in a form of its own: `raw` is what the transcript has of it, behind `prefix` (RFC 5246 §E.2). */
+  sayHello({ prefix, raw, random }: { prefix: Uint8Array; raw: Uint8Array; random: Uint8Array }): void {
+    this.#transcript = cat(this.#transcript, raw)
+    this.#randoms.client = random
+    this.deliver(cat(prefix, raw))
+  }
+
   /** A record under the write state in force. */
   record(type: keyof typeof contentTypes | number, fragment: Uint8Array): Bytes {
     const number = typeof type === 'number' ? type : contentTypes[type]

@@ -6,7 +6,7 @@ import { TlsError } from '../../../src/errors.ts'
 import type { CertificateWanted, ChainToJudge, VerifiedPeer } from '../../../src/handshake/effects.ts'
 import type { CertifiedKey } from '../../../src/x509/certified-key.ts'
 import { clientAuthOf, namesOf } from './config.ts'
-import { type Credential, credentialsOf, selectCredential } from './credentials.ts'
+import { type Credential, credentialsOf, hasCredentials, selectCredential } from './credentials.ts'
 import type { Options } from './flags.ts'
 import { codeOfScheme } from './names.ts'
 import { openTicket } from './tickets.ts'
@@ -45,8 +45,10 @@ function later<T>({ async: isAsync }: Options, answer: () => T): T | Promise<T> 
 
 /** The hello has been read and nothing decided: where BoringSSL has its early callbacks. */
 function selectPolicy(options: Options, serverName: string | undefined) {
-  if (options['fail-early-callback'] || options['fail-ddos-callback'])
-    throw new TlsError('INTERNAL_ERROR', 'the application does not want this client')
+  if (options['fail-early-callback'])
+    throw new TlsError('REFUSED', 'the application does not want this client', { alert: 'handshake_failure' })
+  if (options['fail-ddos-callback'])
+    throw new TlsError('INTERNAL_ERROR', 'the application cannot have more clients')
   const expected = options['expect-server-name']
   if (expected !== undefined && serverName !== expected) throw new Unexpected(`server_name is ${serverName}`)
   if (options['expect-no-server-name'] && serverName !== undefined)
@@ -85,7 +87,7 @@ function selectCertificate(
     throw new TlsError('INTERNAL_ERROR', 'the application has trouble with its certificates')
   const selected = selectCredential(credentials, wanted)
   // As BoringSSL does: a client with certificates none of which will do does not go on without one.
-  if (!selected && wanted.role === 'client' && credentials.length > 0)
+  if (!selected && wanted.role === 'client' && hasCredentials(options))
     throw new TlsError(
       'NO_COMMON_SIGNATURE_ALGORITHMS',
       'none of the certificates is one that the server takes',
@@ -110,9 +112,14 @@ function verifyCertificate(options: Options, { chain, ocspResponse }: ChainToJud
     throw new TlsError('UNSUPPORTED_CERTIFICATE', `a key of algorithm ${publicKey.algorithm}`)
   if (options['expect-ocsp-response'] && !ocspResponse)
     throw new Unexpected('no OCSP response came before the certificate was verified')
-  if (options['verify-fail'] && clientAuthOf(options) !== 'none')
-    throw new TlsError('CERTIFICATE_UNKNOWN', 'the application does not want this certificate')
+  if (options['verify-fail'] && clientAuthOf(options) !== 'none') throw refusedCertificate(options)
   if (options['use-ocsp-callback'] && options['fail-ocsp-callback'] && !options.server)
     throw new TlsError('BAD_OCSP_RESPONSE', 'the application does not want this OCSP response')
   return { publicKey, verified: !options['verify-fail'] }
+}
+
+/** BoringSSL's two ways of asking an application end in two alerts. */
+export function refusedCertificate(options: Options): TlsError {
+  const alert = options['use-custom-verify-callback'] ? 'certificate_unknown' : 'handshake_failure'
+  return new TlsError('REFUSED', 'the application does not want this certificate', { alert })
 }

@@ -31,6 +31,11 @@ export function credentialsOf({ credentials, defaultCredential }: Options): Cred
   return all.flatMap(({ credential, index }) => load(credential, index) ?? [])
 }
 
+/** Whether there is a credential at all, of use or not. */
+export function hasCredentials({ credentials, defaultCredential }: Options): boolean {
+  return credentials.length > 0 || defaultCredential['cert-file'] !== undefined
+}
+
 /** SignedCertificateTimestampList (RFC 6962 §3.3). */
 export function sctListOf(bytes: Uint8Array): readonly Uint8Array[] {
   return decode(signedCertificateTimestampList, bytes, 'SignedCertificateTimestampList').sctList

@@ -16,7 +16,7 @@ import {
   decodeClientSession,
   encodeClientSession,
 } from '../../../src/session/client-session.ts'
-import { answersOf, type Seen, Unexpected } from './answers.ts'
+import { answersOf, refusedCertificate, type Seen, Unexpected } from './answers.ts'
 import { checkHandshake } from './checks.ts'
 import { type Clock, clientConfig, serverConfig } from './config.ts'
 import type { Options } from './flags.ts'
@@ -120,6 +120,8 @@ class Exchange {
     this.#socket.on('data', chunk => this.#attempt(() => this.#receive(chunk)))
     this.#socket.once('end', () => this.#attempt(() => this.#receiveEnd()))
     this.#socket.once('error', () => this.#attempt(() => this.#receiveEnd()))
+    const maxFragment = this.#options['max-send-fragment']
+    if (maxFragment) this.#connection.limitWrite(maxFragment)
     this.#attempt(() => this.#driver.start())
   }
 
@@ -180,10 +182,18 @@ class Exchange {
         this.#trace.push('read alert 1 0\n')
         if (this.#connection.state === 'open') this.#driver.close()
         return this.#succeed()
+      case 'renegotiationRefused':
+        return this.#receiveRenegotiation()
       case 'failed':
         if (this.#isUncheckedEnd(event.error)) return this.#succeed()
         throw event.error
     }
+  }
+
+  /** Unless it was told to bear it, BoringSSL takes it for an error. */
+  #receiveRenegotiation(): void {
+    const isBorne = this.#options['renegotiate-ignore'] || this.#options['renegotiate-freely']
+    if (this.#hasClosed || !isBorne) throw new Unexpected(':NO_RENEGOTIATION: the peer wants to renegotiate')
   }
 
   #isUncheckedEnd(error: Error): boolean {
@@ -201,11 +211,21 @@ class Exchange {
       seen: this.#seen,
       isResumption: this.#isResumption,
     })
+    if (this.#refuses(established)) return
     this.#speakFirst()
     if (!this.#options['shim-shuts-down']) return
     this.#hasClosed = true
     this.#driver.close()
     if (!this.#options['check-close-notify']) this.#succeed()
+  }
+
+  /** What the application may find wrong with a connection that is up: a peer it does not trust any more, or the runner's whim. */
+  #refuses({ resumed }: Established): boolean {
+    const { 'reverify-on-resume': reverifies, 'verify-fail': fails, 'send-alert': sendsAlert } = this.#options
+    if (resumed && reverifies && fails) this.#driver.fail(refusedCertificate(this.#options))
+    else if (sendsAlert)
+      this.#driver.fail(new TlsError('REFUSED', 'as the runner wants', { alert: 'decompression_failure' }))
+    return this.#isOver
   }
 
   /** Whether there is a session that was not there before: by a new ticket, or an ID of a full handshake. */

@@ -35,11 +35,15 @@ const used = {
   'renew-ticket': 'switch',
   'no-legacy-server-connect': 'switch',
   'renegotiate-ignore': 'switch',
+  // Leave to renegotiate, of which we make no use.
+  'renegotiate-freely': 'switch',
   'max-cert-list': 'number',
+  'max-send-fragment': 'number',
   // Certificates: ours and the peer's.
   'require-any-client-certificate': 'switch',
   'verify-peer': 'switch',
   'verify-fail': 'switch',
+  'reverify-on-resume': 'switch',
   'use-custom-verify-callback': 'switch',
   'use-client-ca-list': 'text',
   'enable-ocsp-stapling': 'switch',
@@ -57,6 +61,7 @@ const used = {
   'export-context': 'text',
   'use-export-context': 'switch',
   'tls-unique': 'switch',
+  'send-alert': 'switch',
   'shim-writes-first': 'switch',
   'shim-initial-write': 'text',
   'repeat-shim-initial-write': 'number',
@@ -115,8 +120,6 @@ const ignored = {
   'use-early-callback': 'switch',
   'use-old-client-cert-callback': 'switch',
   'install-ddos-callback': 'switch',
-  // Leave to renegotiate, of which we make no use.
-  'renegotiate-freely': 'switch',
   // Versions and messages that we do not have.
   'no-tls1': 'switch',
   'no-tls11': 'switch',
@@ -143,14 +146,14 @@ const notDone = new Set(
   fail-early-callback-ech-rewind false-start fips-202205 forbid-renegotiation-after-handshake handshake-hints
   handshake-never-done handshake-twice handshaker-path handshaker-resume initial-timeout-duration-ms
   install-cert-compression-algs install-one-cert-compression-alg key-shares key-update key-update-before-read
-  max-send-fragment mtu no-server-name-ack new-delegated-credential new-psk-credential new-rpk-credential
+  mtu no-server-name-ack new-delegated-credential new-psk-credential new-rpk-credential
   new-spake2plusv1-credential no-key-shares pake-client-id pake-context pake-password pake-server-id partial-write
   permute-extensions private-key-delay-ms psk psk-identity psk-importer-context
   psk-importer-identity psk-importer-key psk-importer-sha256 psk-importer-sha384 quic quic-early-data-context ticket-key
   quic-transport-params quic-use-legacy-codepoint read-with-unfinished-write reject-unusable-ech-config
   renegotiate-explicit renegotiate-once request-server-padding requested-trust-anchors
-  resumption-across-names-enabled retain-only-sha256-client-cert reverify-on-resume select-empty-next-proto
-  select-next-proto send-alert send-channel-id server-supported-groups-hint server-supports-padding srtp-profiles
+  resumption-across-names-enabled retain-only-sha256-client-cert select-empty-next-proto
+  select-next-proto send-channel-id server-supported-groups-hint server-supports-padding srtp-profiles
   use-exporter-between-reads wait-for-debugger wpa-202304 write-settings wrong-pake-role`.split(/\s+/),
 )
 
