@@ -413,6 +413,16 @@ describe('a client and tickets (RFC 5077)', () => {
     }
   })
 
+  // RFC 5077 §3.3 lets a ticket have 65,535 bytes; all extensions of a hello together have no more (RFC 5246 §7.4.1.2).
+  test('one that no hello can carry is not shown, and the connection is a full one', () => {
+    const given = connectPair({ client, server: { sealTicket: () => filled(65_500, 7) } }).client.established!
+    expect(given.ticket).toHaveLength(65_500)
+    const { ticket, session } = given
+    const next = { ...client, session: { sessionId: none, ticket, session, verified: true } }
+    const puppet = serverPuppet(false, {}, { client: next }).advance()
+    expect(puppet.subject.established).toMatchObject({ resumed: false, resumption: 'no_id' })
+  })
+
   test('two sides in memory: full, then resumed by the ticket, then with the one that replaced it', () => {
     const sessions = new Map<string, Session>()
     let number = 0
