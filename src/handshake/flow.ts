@@ -7,6 +7,7 @@ import {
 } from '../crypto/cipher-suites.ts'
 import { deriveKeyBlock, type KeyBlock, type Randoms, wipeKeyBlock } from '../crypto/key-schedule.ts'
 import type { NamedGroup } from '../crypto/named-groups.ts'
+import type { KeyShare } from '../crypto/provider.ts'
 import { type SignatureScheme, signatureScheme } from '../crypto/signature-schemes.ts'
 import { changeCipherSpec, changeCipherSpecType } from '../messages/change-cipher-spec.ts'
 import {
@@ -100,6 +101,8 @@ export class Flow<C extends ClientConfig | ServerConfig = ClientConfig | ServerC
   readonly transcript: Transcript
   /** Filled in as the Finished messages go by: the first one is tls-unique (RFC 5929 §3). */
   readonly verifyData: VerifyDataPair = {}
+  /** A server's, from ServerKeyExchange on. */
+  share: KeyShare | undefined
   /** A message that was looked at and was not the optional one: the next to be received. */
   returned: ReceivedMessage | undefined
   #keyExchange: KeyExchange = 'rsa'

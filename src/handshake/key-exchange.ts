@@ -43,17 +43,17 @@ export interface SignedExchange {
   readonly scheme: SignatureScheme
 }
 
-/** Sends a fresh share under the certificate's signature, and returns it: what ClientKeyExchange will be put together with. */
+/** Sends a fresh share under the certificate's signature, and keeps its private half for ClientKeyExchange. */
 export function* sendServerKeyExchange(
   hs: ServerFlow,
   agreed: Agreed,
   { group, certified, scheme }: SignedExchange,
-): Handshake<KeyShare> {
+): Handshake<void> {
   const share = hs.config.provider.keyShare(group, hs.config.random)
+  hs.share = share
   const params = paramsOf(group, share)
   const signedParams = yield* sign(certified.key, scheme, signedContent(agreed, params))
   hs.send('server_key_exchange', { params, signedParams } as ServerKeyExchange)
-  return share
 }
 
 /** Waits for the client's share; returns the premaster secret. */

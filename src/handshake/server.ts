@@ -1,6 +1,5 @@
 /** The server's side of RFC 5246 §7.3: figure 1 in `full`, figure 2 in `abbreviated`. */
 import { emptyBytes } from '../bytes.ts'
-import type { KeyShare } from '../crypto/provider.ts'
 import type { Secret } from '../secret.ts'
 import type { Session } from '../session/session.ts'
 import { type Agreed, deriveMaster, establishedOf, newSession } from './agreement.ts'
@@ -29,9 +28,14 @@ export function* serverHandshake(hs: ServerFlow): Handshake<Established> {
   const offer = yield* receiveClientHello(hs)
   const policy = yield* ask({ kind: 'selectPolicy', serverName: offer.serverName })
   const resumption = yield* resumableSession(hs, offer, policy)
-  return 'session' in resumption
-    ? yield* abbreviated(hs, offer, resumption)
-    : yield* full(hs, offer, policy, resumption.reason)
+  try {
+    return 'session' in resumption
+      ? yield* abbreviated(hs, offer, resumption)
+      : yield* full(hs, offer, policy, resumption.reason)
+  } finally {
+    // Of a handshake that ended before the client's share came.
+    hs.share?.wipe()
+  }
 }
 
 /** RFC 5246 figure 1. */
@@ -47,12 +51,12 @@ function* full(
   hs.send('certificate', { certificateList: certified.certificateList })
   if (agreed.statusPromised)
     hs.send('certificate_status', { statusType: 'ocsp', response: certified.ocspResponse! })
-  const share = signed && (yield* sendServerKeyExchange(hs, agreed, { ...signed, certified }))
+  if (signed) yield* sendServerKeyExchange(hs, agreed, { ...signed, certified })
   sendCertificateRequest(hs, policy)
   hs.send('server_hello_done', {})
 
   const client = yield* receiveClientCertificate(hs)
-  const preMasterSecret = yield* receiveClientKeyExchange(hs, offer, choice, share)
+  const preMasterSecret = yield* receiveClientKeyExchange(hs, offer, choice)
   const masterSecret = deriveMaster(hs, agreed, preMasterSecret)
   const keys = hs.deriveKeys(masterSecret, agreed)
   return yield* withKeys(keys, function* () {
@@ -119,14 +123,10 @@ function* receiveClientKeyExchange(
   hs: ServerFlow,
   offer: ClientOffer,
   { certified }: ServerChoice,
-  share: KeyShare | undefined,
 ): Handshake<Secret> {
-  if (!share) return yield* receivePreMaster(hs, certified.key, offer.hello.clientVersion)
-  try {
-    return yield* receiveClientShare(hs, share)
-  } finally {
-    share.wipe()
-  }
+  return hs.share
+    ? yield* receiveClientShare(hs, hs.share)
+    : yield* receivePreMaster(hs, certified.key, offer.hello.clientVersion)
 }
 
 function serverSession(
