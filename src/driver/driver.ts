@@ -3,7 +3,7 @@
  * No sockets, no clock of its own: timers are handed in, so a test may run on virtual time.
  */
 import type { Connection, ConnectionEvent, Step } from '../connection/connection.ts'
-import type { TlsError } from '../errors.ts'
+import { ApiMisuse, TlsError } from '../errors.ts'
 import type { Answer, Ask, Effect, Lookup, Policy, VerifiedPeer } from '../handshake/effects.ts'
 import { Secret } from '../secret.ts'
 import type { Session } from '../session/session.ts'
@@ -74,11 +74,11 @@ export class Driver {
   }
 
   start(): void {
-    this.#run(this.#connection.start())
+    this.#runGuarded(() => this.#connection.start())
   }
 
   receive(bytes: Uint8Array): void {
-    this.#run(this.#connection.receive(bytes))
+    this.#runGuarded(() => this.#connection.receive(bytes))
   }
 
   write(data: Uint8Array): void {
@@ -162,7 +162,24 @@ export class Driver {
 
   #settle(step: () => Step): void {
     this.#answering = undefined
-    this.#run(step())
+    this.#runGuarded(step)
+  }
+
+  /**
+   * A wrong option or answer that shows itself only now ends this connection. There is no caller to throw at: what the peer sent, or
+   * a promise, has led here, and an exception would end the whole process.
+   */
+  #runGuarded(input: () => Step): void {
+    let step: Step
+    try {
+      step = input()
+    } catch (error) {
+      if (!(error instanceof ApiMisuse)) throw error
+      this.#connection.abort()
+      const failure = new TlsError('INTERNAL_ERROR', `a fault of our own: ${error.message}`, { cause: error })
+      step = { outgoing: [], events: [{ type: 'failed', error: failure }], effect: undefined }
+    }
+    this.#run(step)
   }
 
   /** The one switch from effect to answer. */

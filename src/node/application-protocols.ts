@@ -25,10 +25,22 @@ export function protocolSelector(
   callback: (question: ProtocolQuestion) => string | undefined,
 ): (offered: readonly string[], serverName: string | undefined) => string | undefined {
   return (offered, serverName) => {
-    const selected = callback({ servername: serverName ?? '', protocols: [...offered] })
+    const selected = answerOf(callback, { servername: serverName ?? '', protocols: [...offered] })
     if (selected !== undefined && !offered.includes(selected))
       // Our caller's fault, and still an alert: an exception would end the whole server.
       throw new Error(`ALPNCallback answered ${JSON.stringify(selected)}, which the client did not offer`)
     return selected
+  }
+}
+
+/** Also a misuse of the callback's own, of a context or a socket say, is a fault of this handshake to the client. */
+function answerOf(
+  callback: (question: ProtocolQuestion) => string | undefined,
+  question: ProtocolQuestion,
+): string | undefined {
+  try {
+    return callback(question)
+  } catch (error) {
+    throw new Error('ALPNCallback threw', { cause: error })
   }
 }

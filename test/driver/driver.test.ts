@@ -3,7 +3,8 @@ import { describe, expect, it, test } from 'vitest'
 import { Connection } from '../../src/connection/connection.ts'
 import { Driver } from '../../src/driver/driver.ts'
 import { MemorySessionCache } from '../../src/driver/memory-session-cache.ts'
-import { TlsError } from '../../src/errors.ts'
+import { ApiMisuse, TlsError } from '../../src/errors.ts'
+import type { ServerConfig } from '../../src/handshake/config.ts'
 import type { Lookup } from '../../src/handshake/effects.ts'
 import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { cat, filled, hex, none } from '../support/by-hand.ts'
@@ -17,7 +18,7 @@ import {
   testCertifiedKey,
   testNowMs,
 } from '../support/pair.ts'
-import { Puppet } from '../support/puppet.ts'
+import { Puppet, type PuppetOptions } from '../support/puppet.ts'
 import { sessionId, sessionMaster, sessionOf } from '../support/scenes.ts'
 import { VirtualTimers } from '../support/virtual-timers.ts'
 
@@ -235,6 +236,41 @@ describe('the other effects', () => {
       const puppet = new Puppet('client', subject).advance(1)
       expect(puppet.alert).toEqual({ level: 2, description: alert })
     }
+  })
+
+  // A peer's bytes show it, and whoever reads them from a socket can only crash of an exception.
+  describe('a wrong option that shows itself in the middle ends the connection, and throws at nobody', () => {
+    const alpn: PuppetOptions = { extensions: [[16, hex('0003 02 6832')]] }
+    const misuses: readonly [string, Partial<ServerConfig>, PuppetOptions][] = [
+      ['a session ID of 33 bytes', { drawSessionId: () => filled(33, 1) }, {}],
+      ['a protocol without a name', { selectProtocol: () => '' }, alpn],
+      [
+        'a misuse of its own in the choice of a protocol',
+        {
+          selectProtocol: () => {
+            throw new ApiMisuse('of another object')
+          },
+        },
+        alpn,
+      ],
+      [
+        'more authorities than CertificateRequest holds',
+        {
+          clientAuth: 'request',
+          certificateAuthorities: Array.from({ length: 700 }, () => filled(100, 0x30)),
+        },
+        {},
+      ],
+    ]
+    test.each(misuses)('%s', async (_, config, options) => {
+      for (const selectCertificate of [() => testCertifiedKey(), () => Promise.resolve(testCertifiedKey())]) {
+        const subject = serverWith({ cache: new FakeCache(), config, answers: { selectCertificate } })
+        new Puppet('client', subject, options).advance(1)
+        await settle()
+        expect(subject.error).toMatchObject({ code: 'INTERNAL_ERROR', cause: expect.any(ApiMisuse) })
+        expect(subject.connection.state).toBe('failed')
+      }
+    })
   })
 
   test('nobody there to verify a certificate is internal_error, never acceptance', () => {

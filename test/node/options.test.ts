@@ -107,6 +107,7 @@ describe('ALPN', () => {
         throw new Error('no')
       },
     ],
+    ['misuses something else', () => createServer({}) && 'h2'],
   ])('one that %s ends that connection, and no more', async (_what, ALPNCallback) => {
     const { server, port } = await serve({ ALPNCallback })
     const failed = once(server, 'tlsClientError')
@@ -115,6 +116,17 @@ describe('ALPN', () => {
     ])
     expect(codeOf((await failed)[0])).toBe('INTERNAL_ERROR')
     await connected(port)
+  })
+})
+
+describe('a server with an option that only a handshake shows to be wrong', () => {
+  it('fails that handshake, and does not crash', async () => {
+    const cache = new MemorySessionCache({ now: Date.now })
+    const sessionCache = Object.assign(cache, { drawId: () => new Uint8Array(33).fill(1) })
+    const { server, port } = await serve({ sessionCache })
+    const failed = once(server, 'tlsClientError')
+    expect(await ending(open(port))).toEqual(['error TRUNCATED', 'close'])
+    expect((await failed)[0]).toMatchObject({ code: 'INTERNAL_ERROR', cause: expect.any(ApiMisuse) })
   })
 })
 
