@@ -32,6 +32,10 @@ export type SNICallback = (
 /** A callback with node:tls's manners as a promise; one that throws is as one that calls back with an error. */
 export function askForContext(ask: SNICallback, serverName: string): Promise<SecureContext | undefined> {
   return new Promise((resolve, reject) => {
-    ask(serverName, (error, context) => (error ? reject(error) : resolve(context ?? undefined)))
+    const returned: unknown = ask(serverName, (error, context) =>
+      error ? reject(error) : resolve(context ?? undefined),
+    )
+    // An async function is easily written here, and its rejection nobody else would hear.
+    Promise.resolve(returned).catch(reject)
   })
 }

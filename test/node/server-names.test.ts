@@ -122,6 +122,7 @@ describe('SNICallback', () => {
         throw new Error('no')
       },
     ],
+    ['is async and rejects', () => Promise.reject(new Error('no'))],
   ])('one that %s ends that connection, and the next is served', async (_what, SNICallback) => {
     const { server, port } = await serve({ SNICallback })
     const failed = once(server, 'tlsClientError')
