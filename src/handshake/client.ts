@@ -112,7 +112,8 @@ function* abbreviated(hs: ClientFlow, agreed: Agreed, offered: ClientSession): H
 function sessionToOffer(hs: ClientFlow): ClientSession | undefined {
   const { session: offered, verifiedSessionsOnly = false, now, tickets = false } = hs.config
   if (!offered) return undefined
-  const isUsable = offered.ticket ? tickets : offered.sessionId.length > 0
+  const { ticket } = offered
+  const isUsable = ticket ? tickets && ticket.length <= maxTicketBytes : offered.sessionId.length > 0
   const terms = {
     peerName: peerNameOf(hs),
     verifiedSessionsOnly,
@@ -120,8 +121,11 @@ function sessionToOffer(hs: ClientFlow): ClientSession | undefined {
     nowMs: now(),
   }
   if (!isUsable || reasonNotToOffer(offered, terms)) return undefined
-  return offered.ticket ? { ...offered, sessionId: hs.random(32) } : offered
+  return ticket ? { ...offered, sessionId: hs.random(32) } : offered
 }
+
+/** A server may give a ticket that fills all room there is for extensions (RFC 5077 §3.3): no ClientHello takes it back. */
+const maxTicketBytes = 2 ** 15
 
 /** The name that the server must prove and that its sessions are bound to, in lower case; '' for none. */
 function peerNameOf(hs: ClientFlow): string {

@@ -2,15 +2,17 @@
 import { inspect } from 'node:util'
 import { describe, expect, it, test } from 'vitest'
 import type { ConnectionEvent } from '../../src/connection/connection.ts'
+import type { CryptoProvider } from '../../src/crypto/provider.ts'
 import type { Driver } from '../../src/driver/driver.ts'
 import { choosePreMaster } from '../../src/handshake/pre-master.ts'
+import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { Secret } from '../../src/secret.ts'
 import { encodeClientSession } from '../../src/session/client-session.ts'
 import { filled, hex } from '../support/by-hand.ts'
 import { FakeCache, hexOf, serverWith } from '../support/fake-cache.ts'
 import { testCertifiedKey } from '../support/pair.ts'
 import { Puppet } from '../support/puppet.ts'
-import { allScenes, scenes, sessionOf } from '../support/scenes.ts'
+import { allScenes, clientPuppet, scenes, sessionOf } from '../support/scenes.ts'
 
 const zeros = filled(48, 0)
 
@@ -200,4 +202,37 @@ test('errors hold no key material', () => {
   const text = inspect(puppet.subject.error, { depth: 20, showHidden: true })
   for (const spelling of spellings(puppet.masterSecret!)) expect(text).not.toContain(spelling)
   expect(inspect(new Secret(hex('0102')))).toBe('[secret, 2 bytes]')
+})
+
+describe('ephemeral keys', () => {
+  const suite = 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256'
+  const asking = { clientAuth: 'require' } as const
+
+  test.each<[string, (puppet: Puppet) => unknown]>([
+    [
+      'the client has a certificate that is none',
+      puppet => puppet.say('certificate', hex('000004 000001 30')),
+    ],
+    ['the client breaks off', puppet => puppet.subject.driver.end()],
+    ['we give up', puppet => puppet.subject.driver.abort()],
+    ['the client says something else', puppet => puppet.send('application_data', hex('00'))],
+  ])('a share that nobody answers is wiped when %s', (_, finish) => {
+    const wiped: boolean[] = []
+    const provider: CryptoProvider = {
+      ...nobleProvider,
+      keyShare: (group, random) => {
+        const share = nobleProvider.keyShare(group, random)
+        const index = wiped.push(false) - 1
+        const wipe = () => {
+          wiped[index] = true
+          share.wipe()
+        }
+        return { publicKey: share.publicKey, agree: peer => share.agree(peer), wipe }
+      },
+    }
+    const puppet = clientPuppet(false, { suite }, { provider, server: asking }).advance(1)
+    expect(wiped).toEqual([false])
+    finish(puppet)
+    expect(wiped).toEqual([true])
+  })
 })
