@@ -32,6 +32,11 @@ export interface Agreed {
 /** ServerHello was sent or received: what it settles for the records holds from here on (RFC 6066 §4: "immediately"). */
 export function applyAgreement(hs: Flow, { suite, maxFragmentLengthCode }: Agreed): void {
   hs.startSuite(suite)
+  limitFragments(hs, maxFragmentLengthCode)
+}
+
+/** Keeps the records of both sides to the length of this code, if it is one. */
+export function limitFragments(hs: Flow, maxFragmentLengthCode: number): void {
   const limit = maxFragmentBytes(maxFragmentLengthCode)
   if (limit === undefined) return
   hs.channel.limitRead(limit)

@@ -7,6 +7,7 @@ import { TlsError } from '../errors.ts'
 import type { ClientHello } from '../messages/client-hello.ts'
 import { protocolNameListOf } from '../messages/extensions/application-layer-protocol-negotiation.ts'
 import type { ClientHelloExtension } from '../messages/extensions/index.ts'
+import { MaxFragmentLength } from '../messages/extensions/max-fragment-length.ts'
 import { serverNameListOf } from '../messages/extensions/server-name.ts'
 import { tls12 } from '../messages/protocol-version.ts'
 import type { Secret } from '../secret.ts'
@@ -14,7 +15,7 @@ import { type ClientSession, reasonNotToOffer } from '../session/client-session.
 import type { Session } from '../session/session.ts'
 import { type Certificate, parseCertificate } from '../x509/certificate.ts'
 import { allowsKeyUsage } from '../x509/verify.ts'
-import { type Agreed, deriveMaster, establishedOf, newSession } from './agreement.ts'
+import { type Agreed, deriveMaster, establishedOf, limitFragments, newSession } from './agreement.ts'
 import { isOfKind } from './certificate-choice.ts'
 import { leafOf, sendClientCertificate } from './client-authentication.ts'
 import type { ClientConfig } from './config.ts'
@@ -88,6 +89,8 @@ function* full(hs: ClientFlow, agreed: Agreed, offered: ClientSession | undefine
 function* abbreviated(hs: ClientFlow, agreed: Agreed, offered: ClientSession): Handshake<Established> {
   const { session, verified } = offered
   verifyResumption(agreed, session)
+  // "The negotiated length applies for the duration of the session including session resumptions" (RFC 6066 §4).
+  if (!agreed.recordSizeLimits) limitFragments(hs, session.maxFragmentLengthCode)
   if (!offered.ticket) hs.channel.bindSession(agreed.sessionId)
   // The keys own their master secret: the caller's session outlives this connection.
   const resumed = { ...session, masterSecret: session.masterSecret.copy() }
@@ -120,12 +123,23 @@ function sessionToOffer(hs: ClientFlow): ClientSession | undefined {
     cipherSuites: hs.cipherSuites,
     nowMs: now(),
   }
-  if (!isUsable || reasonNotToOffer(offered, terms)) return undefined
+  if (!isUsable || !hasLengthAsked(hs, offered) || reasonNotToOffer(offered, terms)) return undefined
   return ticket ? { ...offered, sessionId: hs.random(32) } : offered
 }
 
 /** A server may give a ticket that fills all room there is for extensions (RFC 5077 §3.3): no ClientHello takes it back. */
 const maxTicketBytes = 2 ** 15
+
+/**
+ * A session of another fragment length than this hello asks for is another session: servers refuse the hello (RFC 6066 §4). Where
+ * record_size_limit is asked for as well, a session without either may come from a server that answered that.
+ */
+function hasLengthAsked({ config }: ClientFlow, { session }: ClientSession): boolean {
+  const { maxFragmentLength, recordSizeLimit } = config
+  const asked = maxFragmentLength ? MaxFragmentLength[maxFragmentLength] : 0
+  const had = session.maxFragmentLengthCode
+  return had === asked || (had === 0 && recordSizeLimit !== undefined)
+}
 
 /** The name that the server must prove and that its sessions are bound to, in lower case; '' for none. */
 function peerNameOf(hs: ClientFlow): string {

@@ -82,14 +82,17 @@ function* abbreviated(
   { session, by, renew }: Resumable,
 ): Handshake<Established> {
   const { sessionId } = offer.hello
+  const agreed = wipingOnFailure(session.masterSecret, () =>
+    sendServerHello(hs, offer, {
+      suite: session.cipherSuite,
+      sessionId,
+      resumed: true,
+      maxFragmentLengthCode: session.maxFragmentLengthCode,
+      ticketPromised: renew,
+    }),
+  )
+  // Not before: who offers an ID that he has seen and a protocol that nobody speaks shall not have its session forgotten.
   if (by === 'id') hs.channel.bindSession(sessionId)
-  const agreed = sendServerHello(hs, offer, {
-    suite: session.cipherSuite,
-    sessionId,
-    resumed: true,
-    maxFragmentLengthCode: session.maxFragmentLengthCode,
-    ticketPromised: renew,
-  })
 
   const keys = hs.deriveKeys(session.masterSecret, agreed)
   return yield* withKeys(keys, function* () {
@@ -104,6 +107,15 @@ function* abbreviated(
       verified: session.clientAuthenticated,
     })
   })
+}
+
+function wipingOnFailure<T>(secret: Secret, body: () => T): T {
+  try {
+    return body()
+  } catch (error) {
+    secret.wipe()
+    throw error
+  }
 }
 
 /** A session goes into a ticket or gets an ID, not both; without either it cannot be resumed. */

@@ -390,6 +390,19 @@ describe('what is forgotten', () => {
     }
   })
 
+  // RFC 7301 §3.2 ends it with a fatal alert, but the session was not taken up, and its copy is wiped.
+  test('nothing for a hello whose protocols nobody speaks', () => {
+    const session = sessionOf()
+    const cache = new FakeCache(() => ({ session }))
+    const resumingWith = { ...resuming, extensions: [[16, hex('0003 02 6832')] as const] }
+    const config = { alpnProtocols: ['http/1.1'] }
+    const { puppet } = offer({ cache, config, puppet: resumingWith })
+    puppet.advance(1)
+    expect(puppet.alert).toEqual({ level: 2, description: 120 })
+    expect(cache.forgotten).toEqual([])
+    expect(session.masterSecret.reveal()).toEqual(filled(48, 0))
+  })
+
   test('nothing for a full handshake that fails before its Finished', () => {
     const { cache, puppet } = offer({ puppet: {} })
     puppet.advance(2).send('alert', fatalAlert)

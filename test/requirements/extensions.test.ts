@@ -28,7 +28,14 @@ import {
 import { identity } from '../support/identities.ts'
 import type { PairOptions } from '../support/pair.ts'
 import type { Puppet, PuppetOptions } from '../support/puppet.ts'
-import { asksForAll, clientPuppet, ocspResponse, serverPuppet, sessionOf } from '../support/scenes.ts'
+import {
+  asksForAll,
+  clientPuppet,
+  ocspResponse,
+  serverPuppet,
+  sessionId,
+  sessionOf,
+} from '../support/scenes.ts'
 
 const ecdhe = { suite: 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256' } as const
 const ascii = (text: string) => Buffer.from(text, 'latin1')
@@ -215,6 +222,38 @@ describe('max_fragment_length (RFC 6066 §4)', () => {
     expect(clientAfter([asks(9)], { maxFragmentLength: '2^9' }).alert).toEqual(illegalParameter)
     expect(clientAfter([asks(1)], {}).alert).toEqual(unsupportedExtension)
     expect(clientAfter([], { maxFragmentLength: '2^9' }).alert).toBeUndefined()
+  })
+
+  describe('and a client that resumes', () => {
+    const play = (
+      had: number,
+      client: NonNullable<PairOptions['client']>,
+      answer: readonly ExtensionByHand[],
+    ) => {
+      const session = { sessionId, session: sessionOf({ maxFragmentLengthCode: had }), verified: true }
+      return serverPuppet(true, { extensions: answer }, { client: { ...client, session } })
+    }
+    const isOffered = (had: number, client: NonNullable<PairOptions['client']>) =>
+      play(had, client, []).heardMessage('client_hello')![34] === 32
+
+    test('offers a session of the length that it asks for, and of no other', () => {
+      expect(isOffered(0, {})).toBe(true)
+      expect(isOffered(1, { maxFragmentLength: '2^9' })).toBe(true)
+      expect(isOffered(1, {})).toBe(false)
+      expect(isOffered(0, { maxFragmentLength: '2^9' })).toBe(false)
+      expect(isOffered(2, { maxFragmentLength: '2^9' })).toBe(false)
+      expect(isOffered(0, { maxFragmentLength: '2^9', recordSizeLimit: 4096 })).toBe(true)
+    })
+
+    test.each([true, false])('keeps to it, whether the server says it again or not: %s', says => {
+      const puppet = play(1, { maxFragmentLength: '2^9' }, says ? [asks(1)] : []).advance()
+      expect(puppet.subject.established?.resumed).toBe(true)
+      puppet.subject.driver.write(filled(513, 1))
+      puppet.listen()
+      expect(sizes(puppet, 'application_data')).toEqual([512, 1])
+      puppet.send('application_data', filled(513, 1))
+      expect(puppet.alert).toEqual(recordOverflow)
+    })
   })
 
   // RFC 6066 §4: "the negotiated length applies for the duration of the session including session resumptions".
