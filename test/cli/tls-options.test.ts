@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { readSessionFile } from '../../src/cli/session-file.ts'
 import { needs, runPeer } from '../support/peers.ts'
 import { jsonLines, run, startListening, startServers, temporaryDirectory } from '../support/processes.ts'
@@ -109,8 +109,13 @@ describe('--client-auth', () => {
 })
 
 describe('--tickets', () => {
+  let servers: Awaited<ReturnType<typeof startServers>>
+  // Its keys and processes take a while on busy cores.
+  beforeAll(async () => {
+    servers = await startServers(2, ['--tickets'])
+  })
+
   it('in a cluster: made by one server, resumed at another, and no session node is asked', async () => {
-    const servers = await startServers(2, ['--tickets'])
     const { cluster } = servers[0]!
     const file = join(directory, 'ticket.pem')
     const trust = ['--ca', cluster.file('ca.pem')]
