@@ -1,11 +1,10 @@
 /** NSS in both roles, by its tools tstclnt and selfserv: a full handshake, then the session resumed. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { type CipherSuiteName, cipherSuite, cipherSuiteNames } from '../../src/crypto/cipher-suites.ts'
-import { createServer, type ServerOptions, type TLSSocket } from '../../src/node/index.ts'
+import type { ServerOptions } from '../../src/node/index.ts'
 import { freePort, needs, type Peer, PeerProcess, runPeer, startPeer } from '../support/peers.ts'
 import {
   clientIdentities,
@@ -15,6 +14,7 @@ import {
   ownIdentity,
   seenBy,
   serverIdentities,
+  startOwnPage,
 } from './own-ends.ts'
 import { fixturePath, visit } from './support.ts'
 
@@ -104,17 +104,8 @@ needs('tstclnt', () => {
   describe('tstclnt', () => {
     /** Our server, which answers once and closes, and what it saw of two visits. */
     async function visitTwice(options: ServerOptions, flags: readonly string[]) {
-      const seen: OwnVisit[] = []
-      const server = createServer(
-        { cert: both('cert'), key: both('key'), lookupTimeout: 5000, ...options },
-        (socket: TLSSocket) => {
-          seen.push(seenBy(socket))
-          socket.once('data', () => socket.end('HTTP/1.0 200 OK\r\n\r\nhello from us\n'))
-        },
-      )
-      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-      onTestFinished(() => void server.close())
-      const to = ['-h', '127.0.0.1', '-a', 'localhost', '-p', String((server.address() as AddressInfo).port)]
+      const { port, seen } = await startOwnPage({ cert: both('cert'), key: both('key'), ...options })
+      const to = ['-h', '127.0.0.1', '-a', 'localhost', '-p', String(port)]
       const always = ['-d', `sql:${databases.client}`, '-V', 'tls1.2:tls1.2', '-v', '-G', '-L', '2']
       const file = ['-A', join(databases.client, 'request')]
       const { exitCode, stdout, stderr } = await runPeer('tstclnt', [...to, ...always, ...file, ...flags])

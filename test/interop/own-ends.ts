@@ -42,27 +42,49 @@ export function asSeenByPeer({ suite, resumed, alpn, exported }: OwnVisit, their
   return theirs.exported === undefined ? common : { ...common, exported }
 }
 
-export interface OwnEcho {
+export interface OwnEnd {
   readonly port: number
   /** The connections so far, in their order. */
   readonly seen: readonly OwnVisit[]
+  /** The handshakes that failed, by their codes. */
+  readonly failed: readonly string[]
 }
 
 /** Our server, in this process, until the test ends: it sends back what comes. */
-export async function startOwnEcho(options: ServerOptions): Promise<OwnEcho> {
+export function startOwnEcho(options: ServerOptions): Promise<OwnEnd> {
+  return startOwnEnd(options, socket => void socket.pipe(socket))
+}
+
+/** What `startOwnPage` answers. */
+export const ownPage = 'HTTP/1.0 200 OK\r\n\r\nhello from us\n'
+
+/** The same, but it answers whatever comes with one page, and closes. */
+export function startOwnPage(
+  options: ServerOptions,
+  onSocket: (socket: TLSSocket) => void = () => {},
+): Promise<OwnEnd> {
+  return startOwnEnd(options, socket => {
+    onSocket(socket)
+    socket.once('data', () => socket.end(ownPage))
+  })
+}
+
+async function startOwnEnd(options: ServerOptions, serve: (socket: TLSSocket) => void): Promise<OwnEnd> {
   const seen: OwnVisit[] = []
+  const failed: string[] = []
   const sockets = new Set<TLSSocket>()
   const server = createServer({ lookupTimeout: 5000, ...options }, socket => {
     sockets.add(socket)
     seen.push(seenBy(socket))
-    socket.pipe(socket)
+    serve(socket)
   })
+  server.on('tlsClientError', error => failed.push(error.code))
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy()
     server.close()
   })
-  return { port: (server.address() as AddressInfo).port, seen }
+  return { port: (server.address() as AddressInfo).port, seen, failed }
 }
 
 /** Our client visits an echo twice, the second time with the session of the first. */
