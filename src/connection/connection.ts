@@ -39,6 +39,8 @@ export type ConnectionEvent =
       readonly established: Established
       readonly messages: readonly HandshakeMessage[]
     }
+  /** Data may be written already, though nothing is established (RFC 7918); only where `falseStart` asks for it. */
+  | { readonly type: 'falseStart'; readonly alpnProtocol: string | undefined }
   /** A full handshake made a session; on a server it may be stored now. The connection wipes its master secret at its end: copy what you keep. */
   | { readonly type: 'sessionEstablished'; readonly id: Uint8Array; readonly session: Session }
   /** A fatal alert made the session unusable (RFC 5246 §7.2.2). */
@@ -73,6 +75,7 @@ export class Connection {
   #request: Request | undefined
   #isStarted = false
   #isPeerClosed = false
+  #hasFalseStarted = false
   /** Whether the peer went on talking after our own close_notify. */
   #hasReadSinceClose = false
   #tolerated = 0
@@ -110,9 +113,9 @@ export class Connection {
     return this.#state
   }
 
-  /** Whether data may be written: the peer's Finished is verified, and neither close nor failure has come. */
+  /** Whether data may be written: the peer's Finished is verified, or need not be yet, and neither close nor failure has come. */
   get isWritable(): boolean {
-    return this.#state === 'open'
+    return this.#state === 'open' || (this.#state === 'handshaking' && this.#hasFalseStarted)
   }
 
   /**
@@ -491,6 +494,10 @@ export class Connection {
         return messages.isAligned
       },
       tolerate: what => this.#tolerate(what),
+      startWriting: alpnProtocol => {
+        this.#hasFalseStarted = true
+        this.#events.push({ type: 'falseStart', alpnProtocol })
+      },
       bindSession: id => {
         this.#boundSessionId = id
       },

@@ -61,6 +61,7 @@ function* full(hs: ClientFlow, agreed: Agreed, offered: ClientSession | undefine
   return yield* withKeys(keys, function* () {
     if (proof) yield* proof.prove()
     sendChangeCipherSpecAndFinished(hs, keys)
+    if (mayFalseStart(hs, agreed)) hs.channel.startWriting(agreed.alpnProtocol)
     const received = yield* receiveNewSessionTicket(hs, agreed)
     const peerFinished = yield* receiveChangeCipherSpecAndFinished(hs, keys)
     const session = newSession(hs, agreed, {
@@ -83,6 +84,12 @@ function* full(hs: ClientFlow, agreed: Agreed, offered: ClientSession | undefine
       verified: peer.verified,
     })
   })
+}
+
+/** Forward secrecy and an AEAD: what a tampered hello could have talked us into is no weaker than that (RFC 7918 §5). */
+function mayFalseStart({ config }: ClientFlow, agreed: Agreed): boolean {
+  const { keyExchange, cipher } = cipherSuite(agreed.suite)
+  return config.falseStart === true && keyExchange !== 'rsa' && cipher.mode !== 'cbc'
 }
 
 /** RFC 5246 figure 2: the server finishes first. */

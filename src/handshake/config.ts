@@ -70,6 +70,11 @@ export interface ClientConfig extends CommonConfig {
   readonly session?: ClientSession | undefined
   /** Offer only a session whose server was verified. */
   readonly verifiedSessionsOnly?: boolean
+  /**
+   * Let data be written as soon as our own Finished is, one round trip earlier, where the suite is strong enough (RFC 7918). Until the
+   * server's Finished is verified nobody vouches that the two hellos were not tampered with. Off by default.
+   */
+  readonly falseStart?: boolean
   /** Ask for session tickets (RFC 5077 §3.2). */
   readonly tickets?: boolean
   /** Ask for a stapled OCSP response (RFC 6066 §8). */

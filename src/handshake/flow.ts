@@ -39,6 +39,8 @@ export interface RecordChannel {
   readonly isAligned: boolean
   /** Counts something a peer may do a few times only; throws TOO_MANY_WARNING_ALERTS. */
   tolerate(what: string): void
+  /** Data may be written from here on, though the handshake goes on (RFC 7918 §3). */
+  startWriting(alpnProtocol: string | undefined): void
   /** From here on a fatal alert makes the session of this ID unusable (RFC 5246 §7.2.2). */
   bindSession(sessionId: Uint8Array): void
   /** A line for the NSS key log. */

@@ -46,37 +46,44 @@ const versionFlags: Readonly<Record<string, number>> = {
   '-no-tls13': 0x0304,
 }
 
-/** Features that are no part of TLS 1.2 as the IETF has it, or of another version; by the runner's group, or by name. */
-const otherFeatures: readonly {
+/** A feature that is no part of TLS 1.2 as the IETF has it, or of another version: by the runner's group, by name or by flag. */
+interface OtherFeature {
   readonly feature: string
-  readonly groups: RegExp
-  readonly names: RegExp
-}[] = [
-  { feature: 'compliance policies of BoringSSL', groups: /^CompliancePolicy$/, names: /^$/ },
+  readonly groups?: RegExp
+  readonly names?: RegExp
+  readonly flags?: RegExp
+}
+
+const otherFeatures: readonly OtherFeature[] = [
+  { feature: 'compliance policies of BoringSSL', groups: /^CompliancePolicy$/ },
   { feature: 'raw public keys (RFC 7250)', groups: /^RawPublicKey$/, names: /RawPublicKey|CertificateType/ },
-  { feature: 'Channel ID', groups: /^$/, names: /ChannelID/ },
+  { feature: 'Channel ID', names: /ChannelID/ },
   {
     feature: 'next protocol negotiation (NPN), ALPS',
-    groups: /^$/,
-    names: /NPN|ALPS|NextProtocol|^ALPNServer-Preferred/,
+    names: /NPN|ALPS|NextProtocol/,
+    flags: /^-(select-next-proto|advertise-npn|advertise-empty-npn|application-settings)$/,
   },
-  { feature: 'encrypted client hello', groups: /^EncryptedClientHello$/, names: /^$/ },
+  { feature: 'encrypted client hello', groups: /^EncryptedClientHello$/ },
   {
     feature: 'PAKE, trust anchors, delegated credentials',
     groups: /^(PAKE|TrustAnchor|DelegatedCredential)$/,
-    names: /^$/,
   },
   {
-    feature: 'TLS 1.3',
+    feature: 'TLS 1.3, its key shares and its way of choosing a version',
     groups: /^(TLS13\w*|PSK|JDK11Workaround|CertCompression|KeyUpdate|ServerPadding|ExportTrafficSecrets)$/,
     names:
-      /EarlyData|MLKEM|PostQuantum|TwoMLKEMs|MultiplePQ|ServerPadding|^Downgrade-|JDK11Downgrade|VersionNegotiationExtension|SupportedVersions|ConflictingVersion/,
+      /EarlyData|MLKEM|PostQuantum|MultiplePQ|^Downgrade-|VersionNegotiationExtension|SupportedVersions|ConflictingVersion/,
   },
   { feature: 'QUIC, DTLS', groups: /^DTLS\w*$/, names: /QUICTransportParams|SRTP/ },
   { feature: 'handshake hints', groups: /^HintMismatch$/, names: /-Hints$/ },
 ]
 
 /** The feature that takes a test out of scope, if any. */
-export function otherFeatureOf({ name, group }: ListedTest): string | undefined {
-  return otherFeatures.find(({ groups, names }) => groups.test(group) || names.test(name))?.feature
+export function otherFeatureOf({ name, group, flags }: ListedTest): string | undefined {
+  return otherFeatures.find(
+    other =>
+      other.groups?.test(group) ||
+      other.names?.test(name) ||
+      flags?.some(flag => other.flags?.test(flag.replace(/^-on-(initial|resume|retry|shim)/, ''))),
+  )?.feature
 }

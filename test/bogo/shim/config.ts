@@ -27,6 +27,7 @@ export function serverConfig(options: Options, clock: Clock): ServerConfig {
     ...commonConfig(options, clock),
     role: 'server',
     drawSessionId: draw => draw(32),
+    acceptV2Hello: true,
     clientAuth: clientAuthOf(options),
     certificateAuthorities: namesOf(options['use-client-ca-list']),
     // BoringSSL's order is the client's, unless the server was given one.
@@ -53,6 +54,7 @@ export function clientConfig(
     requestOcspResponse: options['enable-ocsp-stapling'],
     requestSignedCertificateTimestamps: options['enable-signed-cert-timestamps'],
     fallback: options['fallback-scsv'],
+    falseStart: options['false-start'],
     requireSecureRenegotiation: options['no-legacy-server-connect'],
     ignoreHelloRequests: options['renegotiate-ignore'],
     ...(protocols === undefined ? {} : { alpnProtocols: protocolNamesOf(protocols) }),

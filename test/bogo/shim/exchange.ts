@@ -91,6 +91,9 @@ class Exchange {
   readonly #trace: string[] = []
   #session: Uint8Array | undefined
   #isEstablished = false
+  #hasSpoken = false
+  /** Whether the runner's hello is in the form of SSL 2.0, for the trace. */
+  #isV2: boolean | undefined
   /** We said that we would say no more. */
   #hasClosed = false
   #isOver = false
@@ -157,6 +160,7 @@ class Exchange {
 
   /** `-async` is I/O in portions of one byte. */
   #receive(chunk: Uint8Array): void {
+    this.#isV2 ??= chunk[0]! >= 0x80
     if (!this.#options.async) return this.#driver.receive(chunk)
     for (let i = 0; i < chunk.length && !this.#isOver; i++) this.#driver.receive(chunk.subarray(i, i + 1))
   }
@@ -173,6 +177,8 @@ class Exchange {
     switch (event.type) {
       case 'established':
         return this.#receiveEstablished(event.established, event.messages)
+      case 'falseStart':
+        return this.#receiveFalseStart(event.alpnProtocol)
       case 'data':
         return this.#echo(event.bytes)
       case 'warning':
@@ -201,7 +207,15 @@ class Exchange {
     return isTruncated && this.#isEstablished && !this.#options['check-close-notify']
   }
 
+  /** BoringSSL's rules: only with a protocol agreed on, unless told otherwise; who does the handshake twice has waited for its end. */
+  #receiveFalseStart(alpnProtocol: string | undefined): void {
+    const isTrusted = alpnProtocol !== undefined || this.#options['allow-false-start-without-alpn']
+    if (isTrusted && !this.#options['handshake-twice'] && !this.#options['implicit-handshake'])
+      this.#speakFirst()
+  }
+
   #receiveEstablished(established: Established, messages: readonly HandshakeMessage[]): void {
+    if (this.#options['handshake-never-done']) throw new Unexpected('the handshake ended')
     this.#isEstablished = true
     this.#trace.push(...messages.map(message => this.#lineOf(message)))
     const hasNewSession = this.#keepSession(established)
@@ -237,8 +251,10 @@ class Exchange {
     return isNew
   }
 
-  /** In the order in which the runner reads it. */
+  /** In the order in which the runner reads it, and once. */
   #speakFirst(): void {
+    if (this.#hasSpoken) return
+    this.#hasSpoken = true
     const { 'export-keying-material': length, 'export-label': label = '' } = this.#options
     if (length) {
       const context = Buffer.from(this.#options['export-context'] ?? '', 'latin1')
@@ -261,6 +277,7 @@ class Exchange {
 
   #lineOf({ sender, type }: HandshakeMessage): string {
     const isOurs = (sender === 'server') === this.#options.server
+    if (this.#isV2 && type === 'client_hello') return 'read v2clienthello\n'
     return `${isOurs ? 'write' : 'read'} ${type === 'change_cipher_spec' ? 'ccs' : `hs ${HandshakeType[type]}`}\n`
   }
 }

@@ -22,6 +22,10 @@ const used = {
   curves: 'numbers',
   'verify-prefs': 'numbers',
   'fallback-scsv': 'switch',
+  'false-start': 'switch',
+  'allow-false-start-without-alpn': 'switch',
+  'handshake-twice': 'switch',
+  'handshake-never-done': 'switch',
   'host-name': 'text',
   'advertise-alpn': 'text',
   'select-alpn': 'text',
@@ -130,7 +134,7 @@ const ignored = {
 
 /** Flags of the runner that ask for what is not done: exit status 89. docs/conformance.md says why, group by group. */
 const notDone = new Set(
-  `accepted-peer-cert-types advertise-empty-npn advertise-npn allow-false-start-without-alpn allow-hint-mismatch
+  `accepted-peer-cert-types advertise-empty-npn advertise-npn  allow-hint-mismatch
   allow-unknown-alpn-protos alps-use-new-codepoint application-settings available-client-cert-types
   available-trust-anchors cbc-record-splitting cert-properties cnsa-202407 cnsa1-202603 cnsa2-202603 curves-flags
   defer-alps delegated-credential dtls early-write-after-message ech-config-list ech-is-retry-config
@@ -143,8 +147,8 @@ const notDone = new Set(
   expect-peer-rpk-sha256 expect-quic-transport-params expect-reject-early-data expect-resumable-across-names
   expect-server-sent-requested-padding expect-sha256-client-cert expect-ticket-age-skew
   expect-ticket-supports-early-data export-traffic-secrets
-  fail-early-callback-ech-rewind false-start fips-202205 forbid-renegotiation-after-handshake handshake-hints
-  handshake-never-done handshake-twice handshaker-path handshaker-resume initial-timeout-duration-ms
+  fail-early-callback-ech-rewind  fips-202205 forbid-renegotiation-after-handshake handshake-hints
+    handshaker-path handshaker-resume initial-timeout-duration-ms
   install-cert-compression-algs install-one-cert-compression-alg key-shares key-update key-update-before-read
   mtu no-server-name-ack new-delegated-credential new-psk-credential new-rpk-credential
   new-spake2plusv1-credential no-key-shares pake-client-id pake-context pake-password pake-server-id partial-write

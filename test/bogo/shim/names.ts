@@ -26,16 +26,20 @@ export function schemesOf(numbers: readonly number[]): SignatureScheme[] {
 }
 
 /**
- * The suites of an OpenSSL cipher string, as far as the runner goes: names, and AES128 for all that have it. Groups of equal
- * preference (`[A|B]`) and what is left of a default (`DEFAULT:!AES`) are BoringSSL's own. Throws NotImplemented.
+ * The suites of an OpenSSL cipher string, as far as the runner goes. Suites of equal preference (`[A|B]`) come in the order in which
+ * they are written: here every server has one order or takes the client's. Throws NotImplemented for a word it does not know.
  */
 export function suitesOf(cipherString: string): CipherSuiteName[] {
-  return cipherString.split(':').flatMap(word => {
-    if (word === 'AES128') return cipherSuiteNames.filter(isAes128)
-    const suite = findCipherSuite(word)
-    if (!suite) throw new NotImplemented(`-cipher ${word}`)
-    return [suite]
-  })
+  if (cipherString === 'DEFAULT:!AES') return cipherSuiteNames.filter(name => !name.includes('AES'))
+  return cipherString
+    .split(/[:[\]|]+/)
+    .filter(word => word !== '')
+    .flatMap(word => {
+      if (word === 'AES128') return cipherSuiteNames.filter(isAes128)
+      const suite = findCipherSuite(word)
+      if (!suite) throw new NotImplemented(`-cipher ${word}`)
+      return [suite]
+    })
 }
 
 function isAes128(name: CipherSuiteName): boolean {
