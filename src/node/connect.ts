@@ -27,6 +27,8 @@ export interface ConnectionOptions extends SecureContextOptions {
   readonly ALPNProtocols?: ProtocolList
   /** Whether to ask for a stapled OCSP response: 'OCSPResponse' (Buffer, or null for none) comes before 'secureConnect'. It is not judged here. */
   readonly requestOCSP?: boolean
+  /** Ask for certificate timestamps: `socket.signedCertificateTimestamps` (RFC 6962 §3.3.1). */
+  readonly requestSCT?: boolean
   /** The longest plaintext of a record to ask the server for, in bytes: 64 to 16,384 (RFC 8449). */
   readonly recordSizeLimit?: number
   /** The same in the older way, for both directions (RFC 6066 §4). */
@@ -88,6 +90,7 @@ function clientConfig(options: ConnectionOptions, host: string) {
     sessionLifetimeSeconds: 24 * 60 * 60,
     alpnProtocols: readProtocols(options.ALPNProtocols),
     requestOcspResponse: options.requestOCSP ?? false,
+    requestSignedCertificateTimestamps: options.requestSCT ?? false,
     recordSizeLimit: readRecordSizeLimit(options.recordSizeLimit),
     maxFragmentLength: readFragmentLength(options.maxFragmentLength),
     keylog: options.keylog ?? false,

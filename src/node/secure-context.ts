@@ -18,6 +18,8 @@ export interface SecureContextOptions extends AlgorithmOptions {
   readonly key?: Pem | readonly Pem[]
   /** OCSPResponses in DER, in the order of `cert`: a server staples them for clients that ask (RFC 6066 §8). */
   readonly ocspResponse?: Uint8Array | readonly (Uint8Array | undefined)[]
+  /** SerializedSCTs of each certificate, in the order of `cert`: a server shows them to clients that ask (RFC 6962 §3.3). */
+  readonly signedCertificateTimestamps?: readonly (readonly Uint8Array[] | undefined)[]
   /** The certificates to trust: a client's for servers, a server's for clients. */
   readonly ca?: Pem | readonly Pem[]
   /** Server: our order of suites and groups decides, not the client's. True by default. */
@@ -46,7 +48,10 @@ export function createSecureContext(options: SecureContextOptions = {}): SecureC
   const pairs = pairKeys(listOf(options.cert), listOf(options.key), random)
   return {
     ...readAlgorithms(options, provider),
-    certifiedKeys: withStaples(pairs, options.ocspResponse),
+    certifiedKeys: withTimestamps(
+      withStaples(pairs, options.ocspResponse),
+      options.signedCertificateTimestamps,
+    ),
     anchors: listOf(options.ca).flatMap(pem => certificatesFromPem(pem, 'ca')),
     preferClientOrder: options.honorCipherOrder === false,
     provider,
@@ -87,6 +92,20 @@ function withStaples(
       `${certifiedKeys.length} certificates and ${list.length} OCSP responses were given: give one for each, in the same order`,
     )
   return certifiedKeys.map((certified, i) => ({ ...certified, ocspResponse: readStaple(list[i]) }))
+}
+
+/** What a log has signed is for the client to judge; the server hands it on (RFC 6962 §3.3). */
+function withTimestamps(
+  certifiedKeys: readonly CertifiedKey[],
+  lists: SecureContextOptions['signedCertificateTimestamps'] = [],
+): CertifiedKey[] {
+  if (lists.length > certifiedKeys.length)
+    throw new ApiMisuse(
+      `${certifiedKeys.length} certificates and ${lists.length} lists of timestamps were given: give one for each, in the same order`,
+    )
+  if (lists.some(list => list?.some(timestamp => timestamp.length === 0)))
+    throw new ApiMisuse('signedCertificateTimestamps: wanted SerializedSCTs, which are not empty')
+  return certifiedKeys.map((certified, i) => ({ ...certified, signedCertificateTimestamps: lists[i] }))
 }
 
 const derSequence = 0x30

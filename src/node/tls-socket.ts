@@ -114,6 +114,11 @@ export class TLSSocket extends Duplex {
     return this.#established ? (this.#established.alpnProtocol ?? false) : null
   }
 
+  /** Client: what the server's certificate logs signed, where `requestSCT` asked for it; not judged here (RFC 6962 §3.3). */
+  get signedCertificateTimestamps(): readonly Buffer[] {
+    return this.#established?.signedCertificateTimestamps.map(timestamp => Buffer.from(timestamp)) ?? []
+  }
+
   /** The peer's certificate as node:tls shows it, with its chain where `isDetailed`; `{}` for none. A resumed connection has the leaf. */
   getPeerCertificate(isDetailed: true): DetailedPeerCertificate | NoCertificate
   getPeerCertificate(isDetailed?: boolean): PeerCertificate | NoCertificate

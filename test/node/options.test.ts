@@ -19,6 +19,7 @@ import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { decodeClientSession } from '../../src/session/client-session.ts'
 import { sessionTickets } from '../../src/session/session-ticket.ts'
 import { fixture } from '../support/pair.ts'
+import { needs, runPeer } from '../support/peers.ts'
 import { openWithNode, startNodeServer } from './foreign.ts'
 import { codeOf, ending, open, pattern, readAll, startServer } from './support.ts'
 
@@ -227,6 +228,44 @@ describe('tickets', () => {
     expect(renewed.session).not.toEqual(first.session)
     opening = [keys[1]!]
     expect((await visit(renewed.session)).seen).toEqual([])
+  })
+})
+
+describe('certificate timestamps', () => {
+  // Nobody here judges them: any bytes will do.
+  const timestamps = [Buffer.from('0011', 'hex'), Buffer.from('aabbcc', 'hex')]
+  const options = { signedCertificateTimestamps: [timestamps] }
+
+  it('come to a client that asks, and to no other', async () => {
+    const { port } = await serve(options)
+    expect((await connected(port, { requestSCT: true })).signedCertificateTimestamps).toEqual(timestamps)
+    expect((await connected(port)).signedCertificateTimestamps).toEqual([])
+    expect((await connected((await serve()).port, { requestSCT: true })).signedCertificateTimestamps).toEqual(
+      [],
+    )
+  })
+
+  it('need one list for each certificate at most, and no empty timestamp', () => {
+    const wrong: SecureContextOptions['signedCertificateTimestamps'][] = [
+      [timestamps, timestamps],
+      [[Buffer.alloc(0)]],
+    ]
+    for (const signedCertificateTimestamps of wrong)
+      expect(() => createSecureContext({ ...identity('server'), signedCertificateTimestamps })).toThrow(
+        ApiMisuse,
+      )
+  })
+
+  needs('openssl', () => {
+    // `-serverinfo 18` sends the extension empty, and prints the one of ServerHello as it came: type, length, and RFC 6962 §3.3's list.
+    it('are read by openssl s_client', async () => {
+      const { port } = await serve(options)
+      const args = ['s_client', '-tls1_2', '-serverinfo', '18', '-connect', `127.0.0.1:${port}`]
+      const { stdout } = await runPeer('openssl', args, { input: '' })
+      const [, base64 = ''] = /BEGIN SERVERINFO FOR EXTENSION 18-----\n([^-]*)-----END/.exec(stdout) ?? []
+      const list = ['0012', '000b', '0009', '00020011', '0003aabbcc'].join('')
+      expect(Buffer.from(base64, 'base64').toString('hex')).toBe(list)
+    })
   })
 })
 
