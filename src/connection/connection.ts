@@ -362,6 +362,7 @@ export class Connection {
     const established = result.value
     this.#state = 'open'
     this.#established = established
+    this.#flow.transcript.clear()
     this.#events.push({ type: 'established', established, messages: this.#handshakeMessages })
     const { sessionId, ticket } = established
     if (sessionId.length > 0 || ticket) this.#boundSessionId = sessionId

@@ -127,7 +127,7 @@ export function* sendClientCertificate(
   }
 }
 
-/** The leaf that a session remembers. */
+/** The leaf that a session remembers: a copy, which does not keep the chain it came in. */
 export function leafOf(certificateList: readonly Uint8Array[] | undefined): Uint8Array {
-  return certificateList?.[0] ?? emptyBytes
+  return certificateList?.[0]?.slice() ?? emptyBytes
 }

@@ -39,7 +39,9 @@ export interface ClientOffer {
 
 /** Waits for ClientHello. */
 export function* receiveClientHello(hs: ServerFlow): Handshake<ClientOffer> {
-  const hello = yield* receive(hs, 'client_hello')
+  const received = yield* receive(hs, 'client_hello')
+  // Both outlive the handshake, in the session too: as views they would keep the whole message, which is as long as the client likes.
+  const hello = { ...received, random: received.random.slice(), sessionId: received.sessionId.slice() }
   verifyVersion(hello)
   if (!hello.compressionMethods.includes('null')) {
     throw new TlsError(

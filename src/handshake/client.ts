@@ -1,6 +1,6 @@
 /** The client's side of RFC 5246 §7.3: figure 1 in `full`, figure 2 in `abbreviated`. */
 import { emptyBytes, equalBytes } from '../bytes.ts'
-import { cipherSuite } from '../crypto/cipher-suites.ts'
+import { type CipherSuiteName, cipherSuite, type KeyExchange } from '../crypto/cipher-suites.ts'
 import { type NamedGroup, namedGroups } from '../crypto/named-groups.ts'
 import type { PublicKey } from '../crypto/provider.ts'
 import { TlsError } from '../errors.ts'
@@ -127,7 +127,7 @@ function sessionToOffer(hs: ClientFlow): ClientSession | undefined {
   const terms = {
     peerName: peerNameOf(hs),
     verifiedSessionsOnly,
-    cipherSuites: hs.cipherSuites,
+    cipherSuites: suitesToOffer(hs),
     nowMs: now(),
   }
   if (!isUsable || !hasLengthAsked(hs, offered) || reasonNotToOffer(offered, terms)) return undefined
@@ -154,11 +154,12 @@ function peerNameOf(hs: ClientFlow): string {
 }
 
 function sendClientHello(hs: ClientFlow, offered: ClientSession | undefined): ClientHello {
+  const cipherSuites = suitesToOffer(hs)
   const hello: ClientHello = {
     clientVersion: tls12,
     random: hs.random(32),
     sessionId: offered?.sessionId ?? emptyBytes,
-    cipherSuites: hs.config.fallback ? [...hs.cipherSuites, 'TLS_FALLBACK_SCSV'] : hs.cipherSuites,
+    cipherSuites: hs.config.fallback ? [...cipherSuites, 'TLS_FALLBACK_SCSV'] : cipherSuites,
     compressionMethods: ['null'],
     extensions: clientExtensions(hs, offered),
   }
@@ -211,6 +212,18 @@ function clientExtensions(hs: ClientFlow, offered: ClientSession | undefined): C
 }
 
 const isCurve = (name: NamedGroup) => namedGroups[name].kind === 'ecdhe'
+
+/**
+ * Suites that have a group, if they need one: a server without RFC 7919 takes a suite of finite fields for leave to use any field
+ * of its own, and one that hears of no curves takes it for leave to use any curve (RFC 8422 §4).
+ */
+function suitesToOffer(hs: ClientFlow): CipherSuiteName[] {
+  const kinds = new Set<KeyExchange>(hs.groups.map(name => namedGroups[name].kind))
+  return hs.cipherSuites.filter(name => {
+    const { keyExchange } = cipherSuite(name)
+    return keyExchange === 'rsa' || kinds.has(keyExchange)
+  })
+}
 
 /** Groups for suites that are offered: naming a finite field without a suite for it, or the other way round, helps nobody. */
 function groupsToOffer(hs: ClientFlow): NamedGroup[] {

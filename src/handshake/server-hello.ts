@@ -35,7 +35,8 @@ export function* receiveServerHello(hs: ClientFlow, hello: ClientHello): Handsha
   verifyPointFormats(serverHello)
   const agreed: Agreed = {
     suite,
-    sessionId: serverHello.sessionId,
+    // Copies, since both outlive the message.
+    sessionId: serverHello.sessionId.slice(),
     extendedMasterSecret: usesExtendedMasterSecret(hs, serverHello),
     encryptThenMac: usesEncryptThenMac(serverHello, suite),
     secureRenegotiation: knowsRenegotiationInfo(hs, serverHello),
@@ -44,7 +45,7 @@ export function* receiveServerHello(hs: ClientFlow, hello: ClientHello): Handsha
     ticketPromised: findExtension(extensions, 'session_ticket') !== undefined,
     statusPromised: findExtension(extensions, 'status_request') !== undefined,
     signedCertificateTimestamps: findExtension(extensions, 'signed_certificate_timestamp')?.sctList ?? [],
-    randoms: { clientRandom: hello.random, serverRandom: serverHello.random },
+    randoms: { clientRandom: hello.random, serverRandom: serverHello.random.slice() },
   }
   applyAgreement(hs, agreed)
   return agreed

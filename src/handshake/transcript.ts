@@ -8,7 +8,7 @@ import type { CryptoProvider, Hash } from '../crypto/provider.ts'
  */
 export class Transcript {
   readonly #provider: CryptoProvider
-  readonly #messages: Uint8Array[] = []
+  #messages: Uint8Array[] = []
   #hash: Hash | undefined
 
   constructor(provider: CryptoProvider) {
@@ -29,6 +29,12 @@ export class Transcript {
   digest(): Uint8Array {
     if (!this.#hash) throw new Error('the transcript has no hash before its suite is known')
     return this.#hash.clone().digest()
+  }
+
+  /** Forgets the messages: the handshake has ended, and an open connection has no use for them. */
+  clear(): void {
+    this.#messages = []
+    this.#hash = undefined
   }
 
   /** The messages up to here, joined. */

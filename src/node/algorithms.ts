@@ -1,5 +1,5 @@
 import { type CipherSuiteName, cipherSuite, findCipherSuite } from '../crypto/cipher-suites.ts'
-import { findNamedGroup, type NamedGroup } from '../crypto/named-groups.ts'
+import { findNamedGroup, type NamedGroup, namedGroups } from '../crypto/named-groups.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
 import { findSignatureScheme, type SignatureScheme, signatureScheme } from '../crypto/signature-schemes.ts'
 import { ApiMisuse } from '../errors.ts'
@@ -37,12 +37,14 @@ export function readAlgorithms(options: AlgorithmOptions, provider: CryptoProvid
     refuseOutdated(cipherSuites?.find(suite => !isModernSuite(suite)))
     refuseOutdated(signatureSchemes?.find(usesSha1))
   }
-  return {
+  const algorithms = {
     cipherSuites: cipherSuites ?? provider.cipherSuites.filter(suite => !isModern || isModernSuite(suite)),
     groups: ecdhCurve === 'auto' ? provider.groups : namesIn(ecdhCurve, groupsOf(provider)),
     signatureSchemes,
     requireExtendedMasterSecret: isModern,
   }
+  refuseWithoutGroup(algorithms)
+  return algorithms
 }
 
 /** A sort of names: how people call it, how one is found, and which there are. */
@@ -75,6 +77,16 @@ function namesIn<T extends string>(list: string, { what, find, known }: Vocabula
     throw new ApiMisuse(`no ${what} is called ${JSON.stringify(name)}: choose from ${known.join(', ')}`)
   })
   return [...new Set(names)]
+}
+
+function refuseWithoutGroup({ cipherSuites, groups }: Algorithms): void {
+  const isPossible = cipherSuites.map(cipherSuite).some(({ keyExchange }) => {
+    return keyExchange === 'rsa' || groups.some(name => namedGroups[name].kind === keyExchange)
+  })
+  if (!isPossible)
+    throw new ApiMisuse(
+      `none of the cipher suites has a group among ${groups.join(', ')}: give others in ciphers, or in ecdhCurve`,
+    )
 }
 
 function isModernSuite(name: CipherSuiteName): boolean {

@@ -430,6 +430,10 @@ describe('options that will not do', () => {
       'policy "modern" leaves TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA out',
       { policy: 'modern', ciphers: 'ECDHE-RSA-AES128-SHA' },
     ],
+    [
+      'none of the cipher suites has a group among ffdhe2048',
+      { ciphers: 'ECDHE-RSA-AES128-GCM-SHA256', ecdhCurve: 'ffdhe2048' },
+    ],
     ['policy "modern" leaves rsa_pkcs1_sha1 out', { policy: 'modern', sigalgs: 'RSA+SHA256:RSA+SHA1' }],
     ['ALPNProtocols: a name has 0 bytes', { ALPNProtocols: ['h2', ''] }],
     ['ALPNProtocols: a name has 256 bytes', { ALPNProtocols: ['é'.repeat(128)] }],

@@ -1,6 +1,7 @@
 /** What the hellos hold beyond test/handshake/negotiation.test.ts (RFC 5246 §7.4.1, RFC 8446 §4.1.3, RFC 8701, RFC 7685, RFC 7507). */
 import { describe, expect, test } from 'vitest'
-import { cipherSuiteNames, cipherSuites } from '../../src/crypto/cipher-suites.ts'
+import { type CipherSuiteName, cipherSuiteNames, cipherSuites } from '../../src/crypto/cipher-suites.ts'
+import type { NamedGroup } from '../../src/crypto/named-groups.ts'
 import { decodeHandshakeBody } from '../../src/messages/handshake.ts'
 import { nobleProvider } from '../../src/providers/noble/index.ts'
 import {
@@ -282,6 +283,18 @@ describe('what a client offers', () => {
     const dhe = types({ cipherSuites: ['TLS_DHE_RSA_WITH_AES_128_GCM_SHA256'] })
     expect(dhe).toContain('supported_groups')
     expect(dhe).not.toContain('ec_point_formats')
+  })
+
+  // A server without RFC 7919 would take DHE for leave to use a field of its own, whatever our groups are.
+  test('suites only where there is a group for them', () => {
+    const kinds = (groups: readonly NamedGroup[]) =>
+      new Set(offered({ groups }).cipherSuites.map(name => cipherSuites[name as CipherSuiteName].keyExchange))
+    expect(kinds(['x25519'])).toEqual(new Set(['ecdhe', 'rsa']))
+    expect(kinds(['ffdhe2048'])).toEqual(new Set(['dhe', 'rsa']))
+    expect(kinds([])).toEqual(new Set(['rsa']))
+    const client = { groups: ['x25519'] } as const
+    const puppet = serverPuppet(false, { suite: 'TLS_DHE_RSA_WITH_AES_128_GCM_SHA256' }, { client })
+    expect(puppet.advance(1).alert).toEqual(illegalParameter)
   })
 
   test('no extension twice, whatever is configured', () => {
