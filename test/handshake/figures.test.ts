@@ -1,9 +1,10 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { cipherSuiteNames } from '../../src/crypto/cipher-suites.ts'
 import { MemorySessionCache } from '../../src/driver/memory-session-cache.ts'
 import type { ClientSession } from '../../src/session/client-session.ts'
 import { type Flight, ladderOf } from '../support/ladder.ts'
 import { clientSide, type PairOptions, type Side, serverSide, testNowMs } from '../support/pair.ts'
+import { curiousClient, generousServer } from '../support/scenes.ts'
 
 /** RFC 5246 §7.3, figure 1, without the messages that RSA key exchange and an anonymous client leave out. */
 const figure1 = `Client                                               Server
@@ -42,6 +43,51 @@ describe('a real handshake in the layout of the RFC', () => {
     expect(full.ladder).toBe(suite.startsWith('TLS_RSA_') ? figure1 : signedFigure1)
     expect(resumed.ladder).toBe(figure2)
   })
+})
+
+/** RFC 5246 §7.3, figure 1, whole, with the CertificateStatus of RFC 6066 §8 and the NewSessionTicket of RFC 5077 §3.1, figure 1. */
+const everyMessage = `Client                                               Server
+
+ClientHello                  -------->
+                                                ServerHello
+                                                Certificate
+                                          CertificateStatus
+                                          ServerKeyExchange
+                                         CertificateRequest
+                             <--------      ServerHelloDone
+Certificate
+ClientKeyExchange
+CertificateVerify
+[ChangeCipherSpec]
+Finished                     -------->
+                                           NewSessionTicket
+                                         [ChangeCipherSpec]
+                             <--------             Finished`
+
+/** RFC 5077 §3.1, figure 2: abbreviated, with a new ticket. */
+const byTicket = `Client                                               Server
+
+ClientHello                  -------->
+                                                ServerHello
+                                           NewSessionTicket
+                                         [ChangeCipherSpec]
+                             <--------             Finished
+[ChangeCipherSpec]
+Finished                     -------->`
+
+test('with every message that there is, and resumed by the ticket', () => {
+  const { server, serverAnswers } = generousServer('require')
+  const resumable: PairOptions['serverAnswers'] = {
+    ...serverAnswers,
+    openTicket: () => ({ session: { ...session, masterSecret: session.masterSecret.copy() }, renew: true }),
+  }
+  const options: PairOptions = { ...curiousClient, server: server!, serverAnswers: resumable }
+  const full = tell(options)
+  const { session, ticket } = full.client.established!
+  const offered: ClientSession = { sessionId: new Uint8Array(0), ticket, session, verified: true }
+  const resumed = tell({ ...options, seed: 'again', client: { ...options.client, session: offered } })
+  expect(full.ladder).toBe(everyMessage)
+  expect(resumed.ladder).toBe(byTicket)
 })
 
 function tell(options: PairOptions): { ladder: string; client: Side } {
