@@ -69,7 +69,11 @@ export function startOwnPage(
   })
 }
 
-async function startOwnEnd(options: ServerOptions, serve: (socket: TLSSocket) => void): Promise<OwnEnd> {
+/** Our server with an application of the test's own. */
+export async function startOwnEnd(
+  options: ServerOptions,
+  serve: (socket: TLSSocket) => void,
+): Promise<OwnEnd> {
   const seen: OwnVisit[] = []
   const failed: string[] = []
   const sockets = new Set<TLSSocket>()
