@@ -135,7 +135,11 @@ function selectProtocol(hs: ServerFlow, { protocols, serverName }: ClientOffer):
       'NO_APPLICATION_PROTOCOL',
       `none of the client's ${protocols.length} application protocols is spoken here`,
     )
-  return selected === false ? undefined : selected
+  if (selected === false) return undefined
+  // The application's own mistake, which the client would take for the server's (RFC 7301 §3.1).
+  if (!protocols.includes(selected))
+    throw new TlsError('INTERNAL_ERROR', 'selectProtocol chose a protocol that the client did not offer')
+  return selected
 }
 
 /** What ServerHello needs to be told beside the offer. */

@@ -86,6 +86,9 @@ export interface RunSetup {
   readonly onResult: (result: TestResult) => void
 }
 
+/** A minute, four times the runner's own: a busy machine is no failure. */
+const idleTimeout = '60s'
+
 /** Longest argument that Linux takes is 128 KiB: so many names go into one run. */
 const namesPerRun = 1000
 
@@ -95,6 +98,7 @@ export async function runTests(setup: RunSetup): Promise<void> {
   for (let i = 0; i < names.length; i += namesPerRun) {
     const selected = names.slice(i, i + namesPerRun).map(escapeGlob)
     const options = ['-shim-path', shimPath, '-shim-config', configPath, '-num-workers', String(workers)]
+    options.push('-idle-timeout', idleTimeout)
     if (includesDisabled) options.push('-include-disabled')
     const args = [...options, '-pipe', '-allow-unimplemented', '-test', selected.join(';')]
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -119,6 +119,12 @@ describe('ALPN (RFC 7301 §3)', () => {
     expect(by(() => false)).toBeUndefined()
   })
 
+  // RFC 7301 §3.1: ServerHello has "exactly one ProtocolName", and of the client's; else its client would blame the server.
+  test.each(['c', ''])('a function that chooses what nobody offered, %j: internal_error', name => {
+    const puppet = serverAfter([alpn('a', 'b')], { server: { selectProtocol: () => name } })
+    expect(puppet.alert).toEqual({ level: 2, description: 80 })
+  })
+
   test.each<[string, Uint8Array]>([
     ['an empty list', vec16()],
     ['an empty name', vec16(vec8(ascii('h2')), vec8())],

@@ -14,11 +14,10 @@ export interface Clock {
 
 const tls12 = 0x0303
 
-/** Throws NotImplemented for a range of versions without TLS 1.2, and where a renegotiation must come about. */
+/** Throws NotImplemented for a range of versions without TLS 1.2. */
 export function requireImplemented(options: Options): void {
   const { 'min-version': min = tls12, 'max-version': max = tls12 } = options
   if (min > tls12 || max < tls12 || options['no-tls12']) throw new NotImplemented(`versions ${min} to ${max}`)
-  if (options['expect-total-renegotiations']) throw new NotImplemented('renegotiation')
 }
 
 export function serverConfig(options: Options, clock: Clock): ServerConfig {

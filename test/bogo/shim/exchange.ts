@@ -148,6 +148,7 @@ class Exchange {
     const expected = this.#options['expect-msg-callback']
     const trace = this.#trace.join('')
     if (expected && trace !== expected) throw new Unexpected(`the messages were\n${trace}`)
+    if (this.#options['expect-total-renegotiations']) throw new Unexpected('there was no renegotiation')
     this.#isOver = true
     this.#outcome.resolve(this.#session)
   }
@@ -210,8 +211,7 @@ class Exchange {
   /** BoringSSL's rules: only with a protocol agreed on, unless told otherwise; who does the handshake twice has waited for its end. */
   #receiveFalseStart(alpnProtocol: string | undefined): void {
     const isTrusted = alpnProtocol !== undefined || this.#options['allow-false-start-without-alpn']
-    if (isTrusted && !this.#options['handshake-twice'] && !this.#options['implicit-handshake'])
-      this.#speakFirst()
+    if (isTrusted && !this.#options['handshake-twice']) this.#speakFirst()
   }
 
   #receiveEstablished(established: Established, messages: readonly HandshakeMessage[]): void {

@@ -47,9 +47,10 @@ async function connectAll({ initial, resume }: ReturnType<typeof parseFlags>): P
 function describe(error: unknown): string {
   if (error instanceof PeerAlert)
     return `:PEER_ALERT_${String(error.description).toUpperCase()}: ${error.message}`
-  if (error instanceof TlsError && !(error.cause instanceof Unexpected)) {
-    const cause = error.cause instanceof Error ? `\n${error.cause.stack}` : ''
-    return `:${error.code}: ${error.message}${cause}`
-  }
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  if (!(error instanceof TlsError))
+    return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  // A check that failed while a question was open: no fault of the protocol, whatever the connection made of it.
+  if (error.cause instanceof Unexpected) return error.cause.message
+  const cause = error.cause instanceof Error ? `\n${error.cause.stack}` : ''
+  return `:${error.code}: ${error.message}${cause}`
 }
