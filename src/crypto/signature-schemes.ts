@@ -66,6 +66,12 @@ function opensslNames(name: SignatureScheme): string[] {
   return keys.map(key => `${key}+${hash}`)
 }
 
+/** SHA-1 and SHA-224: nobody signs with them today unless a configuration names them for an old peer (RFC 9155 §2). */
+export function usesShortHash(name: SignatureScheme): boolean {
+  const { hash } = signatureScheme(name)
+  return hash === 'sha1' || hash === 'sha224'
+}
+
 /** Bytes of each digest (FIPS 180-4 §1). */
 export const hashLength: Readonly<Record<HashAlgorithm, number>> = {
   sha1: 20,

@@ -8,7 +8,7 @@ import {
 import { deriveKeyBlock, type KeyBlock, type Randoms, wipeKeyBlock } from '../crypto/key-schedule.ts'
 import type { NamedGroup } from '../crypto/named-groups.ts'
 import type { KeyShare } from '../crypto/provider.ts'
-import { type SignatureScheme, signatureScheme } from '../crypto/signature-schemes.ts'
+import { type SignatureScheme, usesShortHash } from '../crypto/signature-schemes.ts'
 import { changeCipherSpec, changeCipherSpecType } from '../messages/change-cipher-spec.ts'
 import {
   encodeHandshake,
@@ -129,7 +129,10 @@ export class Flow<C extends ClientConfig | ServerConfig = ClientConfig | ServerC
 
   /** What the peer may sign with. */
   get signatureSchemes(): readonly SignatureScheme[] {
-    return this.config.signatureSchemes ?? withoutShortHashes(this.config.provider.signatureSchemes)
+    return (
+      this.config.signatureSchemes ??
+      this.config.provider.signatureSchemes.filter(name => !usesShortHash(name))
+    )
   }
 
   /** What we sign with. */
@@ -195,14 +198,6 @@ export class Flow<C extends ClientConfig | ServerConfig = ClientConfig | ServerC
     const { encryptThenMac } = agreed
     return createProtection({ provider, suite, keys: keyBlock[writer], encryptThenMac, random })
   }
-}
-
-/** SHA-1 signs nothing any more unless a configuration names it (RFC 9155 §2); nor does SHA-224, for which there is no use but an old peer. */
-function withoutShortHashes(schemes: readonly SignatureScheme[]): SignatureScheme[] {
-  return schemes.filter(name => {
-    const { hash } = signatureScheme(name)
-    return hash !== 'sha1' && hash !== 'sha224'
-  })
 }
 
 /** Runs `body` and wipes the key block afterwards, however it ends; of a handshake that failed the master secret too. */

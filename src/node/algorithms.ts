@@ -1,7 +1,7 @@
 import { type CipherSuiteName, cipherSuite, findCipherSuite } from '../crypto/cipher-suites.ts'
 import { findNamedGroup, type NamedGroup, namedGroups } from '../crypto/named-groups.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
-import { findSignatureScheme, type SignatureScheme, signatureScheme } from '../crypto/signature-schemes.ts'
+import { findSignatureScheme, type SignatureScheme, usesShortHash } from '../crypto/signature-schemes.ts'
 import { ApiMisuse } from '../errors.ts'
 
 export interface AlgorithmOptions {
@@ -12,9 +12,9 @@ export interface AlgorithmOptions {
    * a finite field such as `ffdhe2048` among them there is no DHE. 'auto', the default: all that the provider has.
    */
   readonly ecdhCurve?: string | undefined
-  /** Signatures to make and to take, names of OpenSSL (`RSA+SHA256`) or of RFC 8446, joined by colons; SHA-1 only if it is named. */
+  /** Signatures to make and to take, names of OpenSSL (`RSA+SHA256`) or of RFC 8446, joined by colons; SHA-1 and SHA-224 only if they are named. */
   readonly sigalgs?: string | undefined
-  /** 'modern' leaves out RSA key exchange, CBC and SHA-1, and insists on extended master secret. */
+  /** 'modern' leaves out RSA key exchange, CBC, SHA-1 and SHA-224, and insists on extended master secret. */
   readonly policy?: 'default' | 'modern' | undefined
 }
 
@@ -22,7 +22,7 @@ export interface AlgorithmOptions {
 export interface Algorithms {
   readonly cipherSuites: readonly CipherSuiteName[]
   readonly groups: readonly NamedGroup[]
-  /** `undefined`: the provider's without SHA-1. */
+  /** `undefined`: the provider's without SHA-1 and SHA-224. */
   readonly signatureSchemes: readonly SignatureScheme[] | undefined
   readonly requireExtendedMasterSecret: boolean
 }
@@ -35,7 +35,7 @@ export function readAlgorithms(options: AlgorithmOptions, provider: CryptoProvid
   const signatureSchemes = sigalgs === undefined ? undefined : namesIn(sigalgs, schemesOf(provider))
   if (isModern) {
     refuseOutdated(cipherSuites?.find(suite => !isModernSuite(suite)))
-    refuseOutdated(signatureSchemes?.find(usesSha1))
+    refuseOutdated(signatureSchemes?.find(usesShortHash))
   }
   const algorithms = {
     cipherSuites: cipherSuites ?? provider.cipherSuites.filter(suite => !isModern || isModernSuite(suite)),
@@ -93,8 +93,6 @@ function isModernSuite(name: CipherSuiteName): boolean {
   const { keyExchange, cipher } = cipherSuite(name)
   return keyExchange !== 'rsa' && cipher.mode !== 'cbc'
 }
-
-const usesSha1 = (name: SignatureScheme) => signatureScheme(name).hash === 'sha1'
 
 function refuseOutdated(name: string | undefined): void {
   if (name !== undefined)

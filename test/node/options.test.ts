@@ -435,6 +435,7 @@ describe('options that will not do', () => {
       { ciphers: 'ECDHE-RSA-AES128-GCM-SHA256', ecdhCurve: 'ffdhe2048' },
     ],
     ['policy "modern" leaves rsa_pkcs1_sha1 out', { policy: 'modern', sigalgs: 'RSA+SHA256:RSA+SHA1' }],
+    ['policy "modern" leaves ecdsa_sha224 out', { policy: 'modern', sigalgs: 'RSA+SHA256:ECDSA+SHA224' }],
     ['ALPNProtocols: a name has 0 bytes', { ALPNProtocols: ['h2', ''] }],
     ['ALPNProtocols: a name has 256 bytes', { ALPNProtocols: ['é'.repeat(128)] }],
     [
