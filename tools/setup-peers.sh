@@ -22,7 +22,7 @@ $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-rec
 built=$PWD/build/peers
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ringtls-peers
 mkdir -p "$built"
-(cd test/interop/peers/go && CGO_ENABLED=0 go build -o "$built/go" .)
+(cd test/interop/peers/go && CGO_ENABLED=0 go build -buildvcs=false -o "$built/go" .)
 javac -d "$built" test/interop/peers/java/Peer.java
 # Debian 12's own Rust is too old for rustls 0.23, which then is the one peer that is missing.
 if CARGO_TARGET_DIR=$cache cargo build --quiet --locked --release \

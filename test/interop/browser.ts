@@ -50,7 +50,15 @@ async function startChromium(directory: string): Promise<Started> {
   const process = new PeerProcess(
     'chromium',
     [
-      ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', ...offline],
+      ...[
+        '--headless',
+        '--no-sandbox',
+        '--disable-dev-shm-usage',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        ...offline,
+      ],
       ...[`--proxy-server=${nowhere}`, `--user-data-dir=${join(directory, 'profile')}`],
       ...['--remote-debugging-port=0', 'about:blank'],
     ],

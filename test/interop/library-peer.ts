@@ -46,7 +46,7 @@ export class LibraryPeer {
     await this.#process.ended()
   }
 
-  /** Visits an echo of ours twice, or `times`; rejects with what it says of a failure. */
+  /** Visits an echo of ours twice; rejects with what it says of a failure. */
   async connect(options: PeerOptions): Promise<readonly PeerVisit[]> {
     const id = this.#command('connect', options)
     return (await this.#line(id, 0)).visits!
