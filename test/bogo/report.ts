@@ -42,6 +42,16 @@ export function tableOf(rows: readonly GroupCount[]): string {
   return [line(['group', ...countKeys]), line(['---', ...countKeys.map(() => '---:')]), ...body].join('\n')
 }
 
+/** Why tests were not run, the most frequent reason first. */
+export function reasonTableOf(counts: ReadonlyMap<string, number>): string {
+  const rows = [...counts].sort(([, a], [, b]) => b - a)
+  return [
+    '| tests | why they are not run |',
+    '| ---: | --- |',
+    ...rows.map(([reason, count]) => `| ${count} | ${reason} |`),
+  ].join('\n')
+}
+
 /** How many tests of the scope each reason takes out; a test that two globs match counts for the first. */
 export function countByReason(config: ShimConfig, tests: readonly ListedTest[]): Map<string, number> {
   const counts = new Map<string, number>()

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundleShim } from './bundle.ts'
 import { configPath, matchesGlob, readConfig, reasonDisabled } from './disabled.ts'
-import { countByGroup, countByReason, staleGlobs, tableOf, totalOf } from './report.ts'
+import { countByGroup, countByReason, reasonTableOf, staleGlobs, tableOf, totalOf } from './report.ts'
 import { buildRunner, type ListedTest, listTests, runTests, type TestResult } from './runner.ts'
 import { isInScope } from './scope.ts'
 
@@ -110,6 +110,7 @@ function report({ dir, inScope, tests, results, isDisabled, json }: Finished): n
   for (const name of left) console.log(`NOT RUN ${name}`)
   for (const glob of staleGlobs(config, inScope)) console.log(`STALE ${glob}`)
   console.log(tableOf(rows))
+  console.log(`\n${reasonTableOf(countByReason(config, tests))}\n`)
   console.log(
     `${percent(total.passed, tests.length)} % of ${tests.length} passed, BoringSSL ${commitOf(dir)}`,
   )
