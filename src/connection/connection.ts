@@ -474,7 +474,8 @@ export class Connection {
   }
 
   #send(type: ContentType, bytes: Uint8Array): void {
-    this.#outgoing.push(...this.#records.protect(type, bytes))
+    // One by one: in records of 64 bytes one write may be more of them than a call takes arguments (RFC 8449 §4).
+    for (const record of this.#records.protect(type, bytes)) this.#outgoing.push(record)
   }
 
   #sendAlert(level: 'warning' | 'fatal', description: AlertDescription): void {

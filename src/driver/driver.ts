@@ -102,7 +102,7 @@ export class Driver {
   }
 
   #run(step: Step): void {
-    this.#unsent.push(...step.outgoing)
+    for (const record of step.outgoing) this.#unsent.push(record)
     // A flight leaves in one write: what an answer adds at once goes with it.
     const isAnsweredNext = step.effect && step.effect !== this.#answering && step.events.length === 0
     if (!isAnsweredNext) this.#flush()

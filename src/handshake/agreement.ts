@@ -6,6 +6,7 @@ import { maxFragmentBytes } from '../messages/extensions/max-fragment-length.ts'
 import { tls12 } from '../messages/protocol-version.ts'
 import type { Secret } from '../secret.ts'
 import type { Session } from '../session/session.ts'
+import type { Certificate } from '../x509/certificate.ts'
 import type { Established, Flow } from './flow.ts'
 
 /** What the two hellos settled. */
@@ -77,6 +78,12 @@ export function newSession(
     ...made,
     lifetimeSeconds: made.lifetimeSeconds ?? hs.sessionLifetimeSeconds,
   }
+}
+
+/** Seconds that a session may live which stands for a certificate: it does not outlive it. */
+export function lifetimeWithin(hs: Flow, { notAfterMs }: Certificate): number {
+  const leftSeconds = Math.floor((notAfterMs - hs.config.now()) / 1000)
+  return Math.max(0, Math.min(hs.sessionLifetimeSeconds, leftSeconds))
 }
 
 /** What each end of a handshake adds to what was agreed. */

@@ -15,7 +15,14 @@ import { type ClientSession, reasonNotToOffer } from '../session/client-session.
 import type { Session } from '../session/session.ts'
 import { type Certificate, parseCertificate } from '../x509/certificate.ts'
 import { allowsKeyUsage } from '../x509/verify.ts'
-import { type Agreed, deriveMaster, establishedOf, limitFragments, newSession } from './agreement.ts'
+import {
+  type Agreed,
+  deriveMaster,
+  establishedOf,
+  lifetimeWithin,
+  limitFragments,
+  newSession,
+} from './agreement.ts'
 import { isOfKind } from './certificate-choice.ts'
 import { leafOf, sendClientCertificate } from './client-authentication.ts'
 import type { ClientConfig } from './config.ts'
@@ -70,7 +77,7 @@ function* full(hs: ClientFlow, agreed: Agreed, offered: ClientSession | undefine
       policyHash: noPolicy,
       clientAuthenticated: proof !== undefined,
       peerCertificate: leafOf(certificateList),
-      ...lifetimeOf(hs, received?.lifetimeSeconds),
+      lifetimeSeconds: lifetimeOf(hs, peer, received?.lifetimeSeconds),
     })
     return establishedOf(agreed, {
       ...{ session, peerFinished, ticket: received?.ticket, serverName: hs.config.serverName },
@@ -250,12 +257,14 @@ function verifyResumption(agreed: Agreed, session: Session): void {
   }
 }
 
+type JudgedServer = VerifiedPeer & { readonly leaf: Certificate }
+
 function* verifyServer(
   hs: ClientFlow,
   agreed: Agreed,
   certificateList: readonly Uint8Array[],
   ocspResponse: Uint8Array | undefined,
-): Handshake<VerifiedPeer> {
+): Handshake<JudgedServer> {
   const chain = certificateList.map(parseCertificate)
   const [leaf] = chain
   if (!leaf)
@@ -263,10 +272,11 @@ function* verifyServer(
   verifyLeafFitsSuite(hs, agreed, leaf)
   const { signedCertificateTimestamps } = agreed
   const peerName = peerNameOf(hs)
-  return yield* ask({
+  const peer = yield* ask({
     kind: 'verifyCertificate',
     ...{ chain, peerName, usage: 'serverAuth', ocspResponse, signedCertificateTimestamps },
   })
+  return { ...peer, leaf }
 }
 
 /** The suite says what the server's key is for (RFC 5246 §7.4.2), and our groups which curves it may be on (RFC 8422 §5.3). */
@@ -296,9 +306,12 @@ function sendClientKeyExchange(hs: ClientFlow, key: PublicKey, share: ServerShar
   return share ? sendClientShare(hs, share) : sendEncryptedPreMaster(hs, key)
 }
 
-/** The server's hint, where it gives one, is an end too (RFC 5077 §5.6). */
-function lifetimeOf(hs: ClientFlow, hintSeconds: number | undefined): { lifetimeSeconds?: number } {
-  return hintSeconds === undefined
-    ? {}
-    : { lifetimeSeconds: Math.min(hintSeconds, hs.sessionLifetimeSeconds) }
+/** The server's hint, where it gives one, is an end too (RFC 5077 §5.6), and so is that of a certificate that was verified. */
+function lifetimeOf(
+  hs: ClientFlow,
+  { verified, leaf }: JudgedServer,
+  hintSeconds: number | undefined,
+): number {
+  const mostSeconds = verified ? lifetimeWithin(hs, leaf) : hs.sessionLifetimeSeconds
+  return Math.min(hintSeconds ?? mostSeconds, mostSeconds)
 }

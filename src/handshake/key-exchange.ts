@@ -104,7 +104,9 @@ export function sendClientShare(hs: ClientFlow, { peerPublicKey, group }: Server
 export function sendEncryptedPreMaster(hs: ClientFlow, key: PublicKey): Secret {
   if (key.type !== 'rsa') throw new TypeError(`a key of type ${key.type} encrypts nothing`)
   const { provider, random } = hs.config
-  const preMasterSecret = new Secret(concatBytes(new Uint8Array([tls12 >> 8, tls12 & 0xff]), hs.random(46)))
+  const drawn = hs.random(46)
+  const preMasterSecret = new Secret(concatBytes(new Uint8Array([tls12 >> 8, tls12 & 0xff]), drawn))
+  drawn.fill(0)
   hs.send('client_key_exchange', {
     encryptedPreMasterSecret: provider.encryptPkcs1(key, preMasterSecret.reveal(), random),
   })

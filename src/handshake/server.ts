@@ -2,7 +2,7 @@
 import { emptyBytes } from '../bytes.ts'
 import type { Secret } from '../secret.ts'
 import type { Session } from '../session/session.ts'
-import { type Agreed, deriveMaster, establishedOf, newSession } from './agreement.ts'
+import { type Agreed, deriveMaster, establishedOf, lifetimeWithin, newSession } from './agreement.ts'
 import {
   type ClaimedClient,
   leafOf,
@@ -153,12 +153,6 @@ function serverSession(
     policyHash: policy.policyHash,
     clientAuthenticated: client?.verified ?? false,
     peerCertificate: leafOf(client?.certificateList),
-    ...(client ? { lifetimeSeconds: lifetimeWith(hs, client) } : {}),
+    ...(client ? { lifetimeSeconds: lifetimeWithin(hs, client.leaf) } : {}),
   })
-}
-
-/** A session does not outlive the certificate that it stands for. */
-function lifetimeWith(hs: ServerFlow, { leaf }: ClaimedClient): number {
-  const leftSeconds = Math.floor((leaf.notAfterMs - hs.config.now()) / 1000)
-  return Math.max(0, Math.min(hs.sessionLifetimeSeconds, leftSeconds))
 }

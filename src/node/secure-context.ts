@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import type { CryptoProvider, RandomBytes } from '../crypto/provider.ts'
 import { ApiMisuse } from '../errors.ts'
 import type { CommonConfig } from '../handshake/config.ts'
@@ -44,7 +44,7 @@ export interface SecureContext extends Algorithms {
 /** Reads certificates, keys and algorithms; throws ApiMisuse with one line that says what to do. */
 export function createSecureContext(options: SecureContextOptions = {}): SecureContext {
   const provider = options.provider ?? nobleProvider
-  const random = options.random ?? (length => new Uint8Array(randomBytes(length)))
+  const random = options.random ?? (length => randomFillSync(new Uint8Array(length)))
   const pairs = pairKeys(listOf(options.cert), listOf(options.key), random)
   return {
     ...readAlgorithms(options, provider),

@@ -315,7 +315,11 @@ export class TLSSocket extends Duplex {
     if (!isKept || session.peerCertificate.length > maxPeerCertificateBytes) return
     // The ID that goes with a ticket names nothing (RFC 5077 §3.4).
     const named = ticket ? { sessionId: emptyBytes, ticket } : { sessionId }
-    this.#session = Buffer.from(encodeClientSession({ ...named, session, verified }))
+    try {
+      this.#session = Buffer.from(encodeClientSession({ ...named, session, verified }))
+    } catch {
+      // It fits no record: `host` may be any word that the system resolves, and a session has a name in ASCII.
+    }
   }
 
   #reportOf(established: Established, messages: readonly HandshakeMessage[]): HandshakeReport {

@@ -10,7 +10,7 @@ import { Secret } from '../../src/secret.ts'
 import { encodeClientSession } from '../../src/session/client-session.ts'
 import { filled, hex } from '../support/by-hand.ts'
 import { FakeCache, hexOf, serverWith } from '../support/fake-cache.ts'
-import { testCertifiedKey } from '../support/pair.ts'
+import { seededRandom, testCertifiedKey } from '../support/pair.ts'
 import { Puppet } from '../support/puppet.ts'
 import { allScenes, clientPuppet, scenes, sessionOf } from '../support/scenes.ts'
 
@@ -173,6 +173,21 @@ describe('handshakes that end early', () => {
     expect(blocks).toHaveLength(1)
     expect(blocks[0]!.every(byte => byte === 0)).toBe(true)
     expect(choosePreMaster(undefined, 256, 0x0303, filled(48, 1))).toEqual(filled(48, 1))
+  })
+
+  // Whatever way the bytes came: the ones that were drawn are the secret as much as the ones that were encrypted.
+  test("the 46 bytes of a client's premaster secret are wiped where they were drawn", () => {
+    const drawn: Uint8Array[] = []
+    const source = seededRandom('premaster')
+    const random = (length: number) => {
+      const bytes = source(length)
+      if (length === 46) drawn.push(bytes)
+      return bytes
+    }
+    const scene = scenes.find(each => each.role === 'server' && !each.resumed)!
+    const puppet = scene.play({}, { client: { random } }).advance()
+    expect(puppet.subject.established).toBeDefined()
+    expect(drawn).toEqual([filled(46, 0)])
   })
 
   test("the client's offered session outlives the connection", () => {

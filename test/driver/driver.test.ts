@@ -243,7 +243,6 @@ describe('the other effects', () => {
     const alpn: PuppetOptions = { extensions: [[16, hex('0003 02 6832')]] }
     const misuses: readonly [string, Partial<ServerConfig>, PuppetOptions][] = [
       ['a session ID of 33 bytes', { drawSessionId: () => filled(33, 1) }, {}],
-      ['a protocol without a name', { selectProtocol: () => '' }, alpn],
       [
         'a misuse of its own in the choice of a protocol',
         {

@@ -23,6 +23,18 @@ describe('the name of a server', () => {
     ])
   })
 
+  it.each(['b\u00fccher.example', 'a'.repeat(300)])(
+    'a host that no session can name has none: %s',
+    async host => {
+      const { port } = await sayName()
+      const socket = connectTcp({ host: '127.0.0.1', port, allowHalfOpen: true })
+      const options = { socket, host, servername: '', rejectUnauthorized: false }
+      const client = open(port, options)
+      expect(String(await readAll(client))).toBe('false')
+      expect(client.getSession()).toBeUndefined()
+    },
+  )
+
   it('is asked for without its trailing dot', async () => {
     const { port } = await sayName()
     expect(String(await readAll(open(port, { servername: 'localhost.' })))).toBe('localhost')

@@ -17,7 +17,7 @@ import {
   unsupportedExtension,
 } from '../support/fatal.ts'
 import { certificateDer, identity } from '../support/identities.ts'
-import { connectPair, type PairOptions, serverSide, testNowMs } from '../support/pair.ts'
+import { connectPair, type PairOptions, serverSide, testCertifiedKey, testNowMs } from '../support/pair.ts'
 import { Puppet, type PuppetOptions, prfByHand } from '../support/puppet.ts'
 import {
   clientPuppet,
@@ -336,6 +336,23 @@ describe('a server and tickets (RFC 5077)', () => {
     const kept = tickets({ miss: 'auth' })
     const puppet = clientPuppet(false, { extensions: [[35, filled(16_000, 1)]] }, kept.pair).advance()
     expect(puppet.subject.established).toMatchObject({ resumption: 'auth' })
+  })
+})
+
+// Else a server would go on being the one that a certificate named which names nobody any more.
+describe("a client's session and the certificate of its server", () => {
+  const { leaf, key } = testCertifiedKey()
+  const unverified = { verifyCertificate: () => ({ publicKey: key.publicKey, verified: false }) }
+  const serverAnswers = { selectCertificate: () => testCertifiedKey() }
+  const lifetimeAt = (nowMs: number, clientAnswers?: PairOptions['clientAnswers']) => {
+    const options = { now: () => nowMs, serverAnswers, ...(clientAnswers && { clientAnswers }) }
+    return connectPair(options).client.established?.session.lifetimeSeconds
+  }
+
+  test('end together, where it was verified', () => {
+    expect(lifetimeAt(leaf.notAfterMs - 30_500)).toBe(30)
+    expect(lifetimeAt(leaf.notAfterMs - 600_000)).toBe(600)
+    expect(lifetimeAt(leaf.notAfterMs + 1000, unverified)).toBe(600)
   })
 })
 

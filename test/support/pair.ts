@@ -51,8 +51,8 @@ export class Side {
     this.connection = connection
     const host = {
       send: (chunks: readonly Uint8Array[]) => {
-        this.outgoing.push(...chunks)
-        this.sent.push(...chunks)
+        this.outgoing = this.outgoing.concat(chunks)
+        this.sent = this.sent.concat(chunks)
       },
       event: (event: ConnectionEvent) => this.events.push(event),
     }
