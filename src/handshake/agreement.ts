@@ -31,8 +31,10 @@ export interface Agreed {
 }
 
 /** ServerHello was sent or received: what it settles for the records holds from here on (RFC 6066 §4: "immediately"). */
-export function applyAgreement(hs: Flow, { suite, maxFragmentLengthCode }: Agreed): void {
+export function applyAgreement(hs: Flow, { suite, maxFragmentLengthCode, recordSizeLimits }: Agreed): void {
   hs.startSuite(suite)
+  // RFC 8449 §4 limits protected records alone, but GnuTLS 3.7 refuses others too, and shorter ones are always allowed.
+  if (recordSizeLimits) hs.channel.limitWrite(recordSizeLimits.write)
   limitFragments(hs, maxFragmentLengthCode)
 }
 

@@ -179,13 +179,12 @@ export class Flow<C extends ClientConfig | ServerConfig = ClientConfig | ServerC
   sendChangeCipherSpec(keys: ConnectionKeys): void {
     this.channel.send('change_cipher_spec', encode(changeCipherSpec, { type: changeCipherSpecType }))
     this.channel.changeWriteState(this.#protection(keys, this.config.role))
-    // record_size_limit is about protected records alone (RFC 8449 §4).
-    if (keys.agreed.recordSizeLimits) this.channel.limitWrite(keys.agreed.recordSizeLimits.write)
   }
 
   /** The peer's ChangeCipherSpec came: everything after it is read under the new keys. Asks for the proof that it came at a boundary. */
   changeReadState(keys: ConnectionKeys, _aligned: HandshakeAligned): void {
     this.channel.changeReadState(this.#protection(keys, this.peerRole))
+    // record_size_limit is about protected records alone (RFC 8449 §4): before, the peer may send longer ones.
     if (keys.agreed.recordSizeLimits) this.channel.limitRead(keys.agreed.recordSizeLimits.read)
   }
 

@@ -81,3 +81,16 @@ describe('limitWrite', () => {
     expect(server.received).toBe('cut up')
   })
 })
+
+// RFC 8449 §4: "Unprotected messages are not subject to this limit", but GnuTLS 3.7 subjects them all the same.
+test('a record_size_limit of the peer shortens the records after ServerHello, protected or not', () => {
+  const { server } = connectPair({ client: { recordSizeLimit: 64 } })
+  const records = server.sent.map(record => ({ type: record[0], length: record.length - 5 }))
+  const [serverHello, ...others] = records.slice(
+    0,
+    records.findIndex(({ type }) => type === 20),
+  )
+  expect(serverHello?.length).toBeGreaterThan(64)
+  expect(others.length).toBeGreaterThan(10)
+  expect(Math.max(...others.map(({ length }) => length))).toBe(64)
+})
