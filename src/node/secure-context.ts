@@ -78,8 +78,21 @@ function pairKeys(
     )
   }
   return certificates.map((certificate, i) =>
-    certifiedKey(certificate, keys[i]!, components => privateKey(components, random)),
+    strong(certifiedKey(certificate, keys[i]!, components => privateKey(components, random))),
   )
+}
+
+const minModulusBits = 2048
+
+/** Peers refuse a short RSA key (RFC 9325 §4.5): whoever has one learns it at the start, and not from his users. */
+function strong(certified: CertifiedKey): CertifiedKey {
+  const { publicKey } = certified.key
+  const bits = 'modulus' in publicKey ? publicKey.modulus.toString(2).length : minModulusBits
+  if (bits < minModulusBits)
+    throw new ApiMisuse(
+      `private key: an RSA key of ${bits} bits, wanted ${minModulusBits} or more; make one: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem`,
+    )
+  return certified
 }
 
 function withStaples(

@@ -477,3 +477,9 @@ describe('options that will not do', () => {
     ])
   })
 })
+
+// RFC 9325 §4.5 wants 2048 bits of RSA keys. The pair is openssl's (test/fixtures/make.sh).
+it('an RSA key of our own is 2048 bits long, or refused at the start', () => {
+  expect(() => createSecureContext(identity('short-rsa'))).toThrow(/RSA key of 1024 bits, wanted 2048/)
+  expect(createSecureContext(identity('server')).certifiedKeys).toHaveLength(1)
+})
