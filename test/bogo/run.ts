@@ -1,13 +1,13 @@
 /** `npm run bogo`: BoringSSL's test runner against the shim of this folder. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundleShim } from './bundle.ts'
 import { configPath, matchesGlob, readConfig, reasonDisabled } from './disabled.ts'
 import { countByGroup, countByReason, reasonTableOf, staleGlobs, tableOf, totalOf } from './report.ts'
-import { buildRunner, type ListedTest, listTests, runTests, type TestResult } from './runner.ts'
+import { buildRunner, type ListedTest, listTests, runnerFolder, runTests, type TestResult } from './runner.ts'
 import { isInScope } from './scope.ts'
 
 const usage = `Usage: npm run bogo -- --runner DIR [--test GLOB]... [--list] [--include-disabled] [--workers N] [--shard I/N] [--json FILE]
@@ -34,6 +34,10 @@ async function main(): Promise<number> {
   if (values.help || !values.runner) {
     console.log(usage)
     return values.help ? 0 : 2
+  }
+  if (!existsSync(join(values.runner, runnerFolder))) {
+    console.error(`bogo: ${values.runner} is no checkout of BoringSSL: it has no folder ${runnerFolder}`)
+    return 2
   }
   const workDir = mkdtempSync(join(tmpdir(), 'ringtls-bogo-'))
   try {
@@ -110,7 +114,8 @@ function report({ dir, inScope, tests, results, isDisabled, json }: Finished): n
   for (const name of left) console.log(`NOT RUN ${name}`)
   for (const glob of staleGlobs(config, inScope)) console.log(`STALE ${glob}`)
   console.log(tableOf(rows))
-  console.log(`\n${reasonTableOf(countByReason(config, tests))}\n`)
+  const notRun = tests.filter(({ name }) => isDisabled(name))
+  if (notRun.length > 0) console.log(`\n${reasonTableOf(countByReason(config, notRun))}\n`)
   console.log(
     `${percent(total.passed, tests.length)} % of ${tests.length} passed, BoringSSL ${commitOf(dir)}`,
   )

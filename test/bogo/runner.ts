@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -23,6 +23,9 @@ export interface ListedConnection {
   readonly expectedVersion: number
 }
 
+/** Of a checkout. */
+export const runnerFolder = 'ssl/test/runner'
+
 const listTestsPath = fileURLToPath(new URL('list-tests.go', import.meta.url))
 const listVariable = 'RINGTLS_LIST_TESTS'
 
@@ -31,7 +34,7 @@ const listVariable = 'RINGTLS_LIST_TESTS'
  * list of tests is added by an overlay (`go help build`).
  */
 export async function buildRunner(dir: string, workDir: string): Promise<string> {
-  const packageDir = resolve(dir, 'ssl/test/runner')
+  const packageDir = resolve(dir, runnerFolder)
   const main = join(packageDir, 'runner.go')
   mkdirSync(workDir, { recursive: true })
   const patched = join(workDir, 'runner.go')
@@ -58,12 +61,17 @@ function withList(source: string): string {
 
 /** All tests there are, some 8,000. */
 export async function listTests(program: string, shimPath: string): Promise<ListedTest[]> {
-  const env = { ...process.env, [listVariable]: '1' }
+  const env = { ...environment(program), [listVariable]: '1' }
   const output = await run(program, ['-shim-path', shimPath], { env })
   return output
     .split('\n')
     .filter(line => line.startsWith('{'))
     .map(line => JSON.parse(line) as ListedTest)
+}
+
+/** The runner leaves its certificates behind when a test failed: they go with the folder that it is in. */
+function environment(program: string): NodeJS.ProcessEnv {
+  return { ...process.env, TMPDIR: dirname(program) }
 }
 
 /** How a test ended; `unimplemented` is the shim's exit status 89. */
@@ -101,7 +109,7 @@ export async function runTests(setup: RunSetup): Promise<void> {
     options.push('-idle-timeout', idleTimeout)
     if (includesDisabled) options.push('-include-disabled')
     const args = [...options, '-pipe', '-allow-unimplemented', '-test', selected.join(';')]
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], env: environment(program) })
     const exited = once(child, 'exit')
     await readResults(createInterface({ input: child.stdout }), onResult)
     await exited
