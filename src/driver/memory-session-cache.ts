@@ -3,6 +3,7 @@ import { toHex } from '../bytes.ts'
 import type { RandomBytes } from '../crypto/provider.ts'
 import type { Lookup } from '../handshake/effects.ts'
 import { hasExpired, type Session } from '../session/session.ts'
+import { maxPeerCertificateBytes } from '../session/session-record.ts'
 import type { SessionCache } from './session-cache.ts'
 
 const sessionIdBytes = 32
@@ -38,6 +39,8 @@ export class MemorySessionCache implements SessionCache {
   }
 
   save(id: Uint8Array, session: Session): void {
+    // As every other store has it: a stranger's certificate may be as long as a message, and there is room for 10,000.
+    if (session.peerCertificate.length > maxPeerCertificateBytes) return
     this.#sessions.set(toHex(id), withOwnSecret(session))
   }
 

@@ -23,6 +23,8 @@ export function* receiveServerHello(hs: ClientFlow, hello: ClientHello): Handsha
       `ServerHello.serverVersion is ${versionText(serverHello.serverVersion)}, TLS 1.2 is 0x0303`,
     )
   }
+  // An alert to what follows must say the version, too: a strict server reads no other from here on (RFC 5246 §E.1).
+  hs.channel.fixVersion()
   if (serverHello.compressionMethod !== 'null') {
     throw new TlsError(
       'UNSUPPORTED_COMPRESSION',

@@ -335,6 +335,14 @@ describe('MemorySessionCache', () => {
     expect(cache.load(ids[2]!)).toEqual({ miss: 'miss' })
   })
 
+  test('keeps no session with a certificate that no record of one can hold', () => {
+    const cache = new MemorySessionCache({ now: () => testNowMs })
+    cache.save(sessionId, sessionOf({ peerCertificate: filled(3073, 0x30) }))
+    expect(cache.load(sessionId)).toEqual({ miss: 'miss' })
+    cache.save(sessionId, sessionOf({ peerCertificate: filled(3072, 0x30) }))
+    expect(cache.load(sessionId)).toMatchObject({ session: { serverName: 'localhost' } })
+  })
+
   test('draws 32 bytes and never all zero', () => {
     const draws = [filled(32, 0), filled(32, 0), filled(32, 5)]
     expect(cacheAt(() => 0).drawId(() => draws.shift()!)).toEqual(filled(32, 5))

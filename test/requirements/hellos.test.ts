@@ -246,6 +246,13 @@ function extensionNumbers(puppet: Puppet): number[] {
   return numbers
 }
 
+// RFC 5246 §E.1: the version is settled by ServerHello.server_version; our own server reads no record of another one after it.
+test('the alert to a ServerHello of TLS 1.2 is in a record of TLS 1.2', () => {
+  const { subject } = serverPuppet(false, { hello: { suites: [0x1301] } }).advance(1)
+  expect(subject.error).toMatchObject({ code: 'WRONG_CIPHER_RETURNED' })
+  expect(subject.sent.at(-1)).toEqual(Uint8Array.of(21, 3, 3, 0, 2, 2, 47))
+})
+
 describe('what a client offers', () => {
   const offered = (client: PairOptions['client'] = {}) => {
     const side = clientSide({ client })
