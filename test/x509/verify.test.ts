@@ -274,6 +274,24 @@ describe('forgeries', () => {
     expect(verified).toBe(32)
   })
 
+  test.each([
+    ['secp256r1', 32],
+    ['secp384r1', 16],
+    ['secp521r1', 8],
+  ] as const)('signatures by keys on %s take more of that bound: %i of them', (curve, most) => {
+    const [server, intermediate] = certificates(['server', 'intermediate'])
+    let verified = 0
+    const counting = () => {
+      verified++
+      return false
+    }
+    const leaf: Certificate = { ...server!, signatureAlgorithm: { type: 'ecdsa', hash: 'sha512' } }
+    const subjectPublicKey = { type: 'ec', curve, point: Uint8Array.of(4) } as const
+    const chain = [leaf, ...Array.from({ length: 500 }, () => ({ ...intermediate!, subjectPublicKey }))]
+    expectFault('CERTIFICATE_UNKNOWN', () => verify([], ['root'], { chain, verify: counting }))
+    expect(verified).toBe(most)
+  })
+
   test('a chain deeper than nine certificates below the anchor is not followed', () => {
     const [leaf, issuer, root] = certificates(['server', 'intermediate', 'root'])
     const named = (number: number) => ({ raw: Uint8Array.of(number), text: `CN=${number}` })
