@@ -33,14 +33,6 @@ export function isFiniteFieldNumber(number: number): boolean {
   return number >> 8 === 1
 }
 
-/**
- * Groups for a configuration that names none: all but the two in which an exponentiation takes ten times as long as X25519. Any
- * stranger may ask a server for one, and nobody needs them (RFC 7919 appendix A gives them 176 and 192 bits of strength).
- */
-export function usualGroups(groups: readonly NamedGroup[]): NamedGroup[] {
-  return groups.filter(name => name !== 'ffdhe6144' && name !== 'ffdhe8192')
-}
-
 /** The group an RFC name, an OpenSSL name or neither stands for; names are compared without case. */
 export function findNamedGroup(name: string): NamedGroup | undefined {
   const wanted = name.toLowerCase()

@@ -14,7 +14,7 @@ export interface CommonConfig {
   readonly now: () => number
   /** In order of preference; the provider's own order by default. */
   readonly cipherSuites?: readonly CipherSuiteName[]
-  /** For (EC)DHE, in order of preference; the provider's own order by default, without ffdhe6144 and ffdhe8192. */
+  /** For (EC)DHE, in order of preference; the provider's own order by default. */
   readonly groups?: readonly NamedGroup[]
   /**
    * Signatures we take from the peer, in order of preference; the provider's without SHA-1 and SHA-224 by default (RFC 9155 §2).

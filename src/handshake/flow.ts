@@ -6,7 +6,7 @@ import {
   type KeyExchange,
 } from '../crypto/cipher-suites.ts'
 import { deriveKeyBlock, type KeyBlock, type Randoms, wipeKeyBlock } from '../crypto/key-schedule.ts'
-import { type NamedGroup, usualGroups } from '../crypto/named-groups.ts'
+import type { NamedGroup } from '../crypto/named-groups.ts'
 import type { KeyShare } from '../crypto/provider.ts'
 import { type SignatureScheme, usesShortHash } from '../crypto/signature-schemes.ts'
 import { changeCipherSpec, changeCipherSpecType } from '../messages/change-cipher-spec.ts'
@@ -124,7 +124,7 @@ export class Flow<C extends ClientConfig | ServerConfig = ClientConfig | ServerC
   }
 
   get groups(): readonly NamedGroup[] {
-    return this.config.groups ?? usualGroups(this.config.provider.groups)
+    return this.config.groups ?? this.config.provider.groups
   }
 
   /** What the peer may sign with. */

@@ -1,5 +1,5 @@
 import { type CipherSuiteName, cipherSuite, findCipherSuite } from '../crypto/cipher-suites.ts'
-import { findNamedGroup, type NamedGroup, namedGroups, usualGroups } from '../crypto/named-groups.ts'
+import { findNamedGroup, type NamedGroup, namedGroups } from '../crypto/named-groups.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
 import { findSignatureScheme, type SignatureScheme, usesShortHash } from '../crypto/signature-schemes.ts'
 import { ApiMisuse } from '../errors.ts'
@@ -9,8 +9,7 @@ export interface AlgorithmOptions {
   readonly ciphers?: string | undefined
   /**
    * Names of groups for ECDHE and DHE, the RFC's or OpenSSL's, joined by colons, in order of preference: `X25519:P-256`. Without
-   * a finite field such as `ffdhe2048` among them there is no DHE. 'auto', the default: all that the
-   * provider has but ffdhe6144 and ffdhe8192, which cost a server too much to be had unasked.
+   * a finite field such as `ffdhe2048` among them there is no DHE. 'auto', the default: all that the provider has.
    */
   readonly ecdhCurve?: string | undefined
   /** Signatures to make and to take, names of OpenSSL (`RSA+SHA256`) or of RFC 8446, joined by colons; SHA-1 and SHA-224 only if they are named. */
@@ -40,7 +39,7 @@ export function readAlgorithms(options: AlgorithmOptions, provider: CryptoProvid
   }
   const algorithms = {
     cipherSuites: cipherSuites ?? provider.cipherSuites.filter(suite => !isModern || isModernSuite(suite)),
-    groups: ecdhCurve === 'auto' ? usualGroups(provider.groups) : namesIn(ecdhCurve, groupsOf(provider)),
+    groups: ecdhCurve === 'auto' ? provider.groups : namesIn(ecdhCurve, groupsOf(provider)),
     signatureSchemes,
     requireExtendedMasterSecret: isModern,
   }

@@ -117,13 +117,3 @@ describe('every key with a peer by hand, on either side', () => {
     expect(server.heardMessage('certificate_verify')).toBeDefined()
   })
 })
-
-// What a stranger may ask for unasked is bounded: these two fields take ten times the time of X25519.
-it.each(['ffdhe6144', 'ffdhe8192'] as const)('%s only where both sides name it', group => {
-  const client = { groups: [group], cipherSuites: ['TLS_DHE_RSA_WITH_AES_128_GCM_SHA256'] as const }
-  const unnamed = connectPair({ client })
-  expect(unnamed.server.error).toMatchObject({ code: 'NO_SHARED_FINITE_FIELD' })
-  const named = connectPair({ client, server: { groups: [group] } })
-  expect(named.client.established?.group).toBe(group)
-  expect(named.server.established?.group).toBe(group)
-})
