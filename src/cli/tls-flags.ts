@@ -29,7 +29,7 @@ export function addTlsOptions(command: Command): Command {
     .addOption(
       new Option(
         '--policy <NAME>',
-        '\'modern\' leaves out RSA key exchange, CBC and SHA-1 (default: "default")',
+        '\'modern\' leaves out RSA key exchange, CBC, SHA-1 and SHA-224 (default: "default")',
       ).choices(['default', 'modern']),
     )
 }

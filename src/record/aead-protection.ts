@@ -65,9 +65,12 @@ export function aeadProtection(
     unprotect(contentType, fragment) {
       const number = sequence.next()
       const length = fragment.length - explicitBytes - tagBytes
-      const nonce = nonceOf(iv, number, fragment.subarray(0, explicitBytes))
-      const data = length < 0 ? emptyBytes : additionalData(number, contentType, length)
-      const plaintext = length < 0 ? undefined : aead.open(nonce, data, fragment.subarray(explicitBytes))
+      const explicit = fragment.subarray(0, explicitBytes)
+      const sealed = fragment.subarray(explicitBytes)
+      const plaintext =
+        length < 0
+          ? undefined
+          : aead.open(nonceOf(iv, number, explicit), additionalData(number, contentType, length), sealed)
       if (!plaintext)
         throw new TlsError('BAD_RECORD_MAC', `a record of ${fragment.length} bytes does not verify`)
       if (length > maxPlaintextBytes)

@@ -1,10 +1,10 @@
 /** What a socket tells of a connection is what node:tls tells of it at the other end, or in our place. */
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import type { ServerOptions, TLSSocket } from '../../src/node/index.ts'
+import type { TLSSocket } from '../../src/node/index.ts'
 import { fixture } from '../support/pair.ts'
 import { openWithNode, startNodeServer } from './foreign.ts'
-import { open, startServer } from './support.ts'
+import { open, serve } from './support.ts'
 
 const authorities = [fixture('ca.pem'), fixture('ec-ca.pem')]
 const identity = (name: string) => ({ cert: fixture(`${name}.pem`), key: fixture(`${name}.key`) })
@@ -15,17 +15,6 @@ async function connected(port: number, options: Parameters<typeof open>[1] = {})
   await once(socket, 'secureConnect')
   socket.resume()
   return socket
-}
-
-/** Our server, and the socket of its last client. */
-async function serve(options: Partial<ServerOptions> = {}) {
-  const sockets: TLSSocket[] = []
-  const { port } = await startServer(socket => {
-    sockets.push(socket)
-    socket.on('error', () => {})
-    socket.resume()
-  }, options)
-  return { port, sockets }
 }
 
 /** What both ends can tell of a connection, and what each tells of the other. */

@@ -2,11 +2,11 @@
 import { once } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
 import { ApiMisuse } from '../../src/errors.ts'
-import { createServer, MemorySessionCache, type ServerOptions, type TLSSocket } from '../../src/node/index.ts'
+import { createServer, MemorySessionCache } from '../../src/node/index.ts'
 import { fixture } from '../support/pair.ts'
 import { needs, runPeer } from '../support/peers.ts'
 import { openWithNode, startNodeServer } from './foreign.ts'
-import { codeOf, ending, open, startServer } from './support.ts'
+import { codeOf, connected, ending, open, serve } from './support.ts'
 
 const identity = (name: string) => ({ cert: fixture(`${name}.pem`), key: fixture(`${name}.key`) })
 const ca = fixture('client-ca.pem')
@@ -15,23 +15,6 @@ const requested = { requestCert: true, rejectUnauthorized: false, ca }
 /** Whose authority is not one of these. */
 const stranger = identity('client-rsa')
 const elsewhere = { ca: fixture('ec-ca.pem') }
-
-async function serve(options: Partial<ServerOptions> = {}) {
-  const sockets: TLSSocket[] = []
-  const { server, port } = await startServer(socket => {
-    sockets.push(socket)
-    socket.on('error', () => {})
-    // Somebody who waits for 'session' or data has both after this.
-    socket.resume()
-  }, options)
-  return { server, port, sockets }
-}
-
-async function connected(port: number, options: Parameters<typeof open>[1] = {}): Promise<TLSSocket> {
-  const socket = open(port, options)
-  await once(socket, 'secureConnect')
-  return socket.resume()
-}
 
 /** What a server makes of its client. */
 const judged = (socket: { authorized: boolean; getPeerCertificate(): object }) => ({

@@ -21,7 +21,7 @@ import { sessionTickets } from '../../src/session/session-ticket.ts'
 import { fixture } from '../support/pair.ts'
 import { needs, runPeer } from '../support/peers.ts'
 import { openWithNode, startNodeServer } from './foreign.ts'
-import { codeOf, ending, open, pattern, readAll, startServer } from './support.ts'
+import { codeOf, connected, ending, open, pattern, readAll, serve, startServer } from './support.ts'
 
 const identity = (name: string) => ({ cert: fixture(`${name}.pem`), key: fixture(`${name}.key`) })
 
@@ -29,22 +29,6 @@ const nodeClient = {
   ...{ host: '127.0.0.1', servername: 'localhost', ca: fixture('ca.pem') },
   maxVersion: 'TLSv1.2',
 } as const
-
-async function serve(options: Partial<ServerOptions> = {}) {
-  const sockets: TLSSocket[] = []
-  const { server, port } = await startServer(socket => {
-    sockets.push(socket)
-    socket.on('error', () => {})
-    socket.resume()
-  }, options)
-  return { server, port, sockets }
-}
-
-async function connected(port: number, options: Parameters<typeof open>[1] = {}): Promise<TLSSocket> {
-  const socket = open(port, options)
-  await once(socket, 'secureConnect')
-  return socket.resume()
-}
 
 describe('ALPN', () => {
   it('no protocol in common: refused, as by node:tls', async () => {

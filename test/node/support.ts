@@ -97,3 +97,22 @@ function trackConnections(server: NetServer): Socket[] {
   })
   return sockets
 }
+
+/** A server of ours that reads whatever comes, and the sockets it has had. */
+export async function serve(options: Partial<ServerOptions> = {}) {
+  const sockets: TLSSocket[] = []
+  const { server, port } = await startServer(socket => {
+    sockets.push(socket)
+    socket.on('error', () => {})
+    // Somebody who waits for 'session' or data has both after this.
+    socket.resume()
+  }, options)
+  return { server, port, sockets }
+}
+
+/** A client of ours whose handshake has ended, and which reads whatever comes. */
+export async function connected(port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {
+  const socket = open(port, options)
+  await once(socket, 'secureConnect')
+  return socket.resume()
+}
