@@ -5,9 +5,9 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { HttpSessionStore } from '../../src/cluster/http-session-store.ts'
 import { membershipOf } from '../../src/cluster/membership.ts'
 import { StoreFailure } from '../../src/cluster/session-store.ts'
+import { freePort } from '../support/free-ports.ts'
 import {
   Clock,
-  freePort,
   noSignal,
   Openings,
   openCluster,

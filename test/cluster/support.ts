@@ -16,6 +16,7 @@ import type { RandomBytes } from '../../src/crypto/provider.ts'
 import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { Secret } from '../../src/secret.ts'
 import type { Session } from '../../src/session/session.ts'
+import { freePorts } from '../support/free-ports.ts'
 
 export const provider = nobleProvider
 
@@ -144,7 +145,7 @@ export async function openCluster(
 ): Promise<TestCluster> {
   const clock = new Clock()
   const keys = more.keys ?? testKeys()
-  const ports = await Promise.all(Array.from({ length: count }, () => freePort()))
+  const ports = await freePorts(count)
   const info = testInfo(
     ports.map((port, i) => ({ id: `n${i}`, url: `http://127.0.0.1:${port}` })),
     more.info,
@@ -187,14 +188,6 @@ let randomsMade = 0
 /** Its own random bytes for each server. */
 export function randomOf(): RandomBytes {
   return seededRandom(`server ${randomsMade++}`)
-}
-
-export async function freePort(): Promise<number> {
-  const server = createTcpServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise<void>(resolve => server.close(() => resolve()))
-  return port
 }
 
 /** An HTTP server that answers as a test says; returns its origin. */

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type CipherSuiteName, cipherSuite, cipherSuiteNames } from '../../src/crypto/cipher-suites.ts'
 import type { ServerOptions } from '../../src/node/index.ts'
-import { freePort, needs, type Peer, PeerProcess, runPeer, startPeer } from '../support/peers.ts'
+import { freePort } from '../support/free-ports.ts'
+import { needs, type Peer, PeerProcess, runPeer, startPeer } from '../support/peers.ts'
 import {
   clientIdentities,
   type Identity,

@@ -1,11 +1,11 @@
 /** The TLS programs that others wrote: whether they are here, running them as clients, starting them as servers. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished, test } from 'vitest'
+import { freePort } from './free-ports.ts'
 
 /** Programs of Debian's packages, by the name they have on the PATH. */
 export type Program =
@@ -225,16 +225,6 @@ export async function startGnutlsServer(
     if (attempts > 1) return startGnutlsServer(args, options, attempts - 1)
     throw error
   }
-}
-
-/** A port that was free a moment ago, for a server that cannot say which one the system chose. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, resolve))
-  const address = server.address()
-  await new Promise(resolve => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
-  return address.port
 }
 
 /** A directory for the files of one test, which go with it. */

@@ -1,7 +1,6 @@
 /** The built binary in processes of its own: clusters of servers, and commands that run to their end. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -9,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, vi } from 'vitest'
 import { joinCluster, readClusterInfo, readClusterKeys } from '../../src/cluster/index.ts'
 import { createSecureContext } from '../../src/node/index.ts'
+import { freePorts } from './free-ports.ts'
 
 /** `npm test` builds it first. */
 export const binary = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -182,18 +182,6 @@ export async function startServers(
   const ids = Array.from({ length: count }, (_, i) => `n${i + 1}`)
   const servers = await Promise.all(ids.map(id => startListening([...args, '--node', id])))
   return servers.map(server => ({ ...server, cluster: files }))
-}
-
-/** Ports that were free a moment ago, no two the same. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const ports = servers.map(async server => {
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-    return (server.address() as AddressInfo).port
-  })
-  const found = await Promise.all(ports)
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  return found
 }
 
 function exitOf(child: ChildProcess): Promise<number | null> {

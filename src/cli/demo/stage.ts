@@ -1,5 +1,6 @@
+import { randomInt } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -145,14 +146,32 @@ function idOf(session: Uint8Array): Uint8Array {
   return client.sessionId
 }
 
+/**
+ * Below those that systems hand out by themselves (Linux from 32768, others from 49152 on): a node that is killed and started again must find its
+ * port as it left it, and not as the source of somebody's connection.
+ */
+const [lowestPort, highestPort] = [10_240, 32_767]
+
 /** Ports that were free a moment ago. All are held until the last is found, so that no two are the same. */
 async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const ports = servers.map(async server => {
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-    return (server.address() as AddressInfo).port
-  })
-  const found = await Promise.all(ports)
+  const servers = await Promise.all(Array.from({ length: count }, listenAnywhere))
+  const found = servers.map(server => (server.address() as AddressInfo).port)
   await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
   return found
+}
+
+/** Tries one port after the other; a machine has no thousand of them in use. */
+async function listenAnywhere(): Promise<Server> {
+  for (let triesLeft = 1000; ; triesLeft--) {
+    const server = createServer()
+    try {
+      const port = randomInt(lowestPort, highestPort + 1)
+      await new Promise<void>((resolve, reject) =>
+        server.once('error', reject).listen(port, '127.0.0.1', resolve),
+      )
+      return server
+    } catch (error) {
+      if (triesLeft === 0) throw error
+    }
+  }
 }
