@@ -163,11 +163,17 @@ describe('openssl s_client', () => {
         const [first, second] = nextPair()
         const sessionFile = join(temporaryDirectory(), 'session.pem')
         const flags = ['-cipher', suite.opensslName, '-CAfile', cluster.caFile, '-verify_return_error']
-        const full = await visit(first.port, [...flags, '-sess_out', sessionFile])
-        expect(full.stdout).toMatch(new RegExp(`^New, \\S+, Cipher is ${suite.opensslName}$`, 'm'))
         const common = { protocol: 'TLSv1.2', cipher: suite.name }
-        const dismissed = { ...common, resumed: false, reason: 'foreign_id', lookupMs: null }
-        expect(await first.nextHandshake()).toMatchObject(dismissed)
+        const make = () => visit(first.port, [...flags, '-sess_out', sessionFile])
+        let full = await make()
+        let handshake = await first.nextHandshake()
+        // Of 128 made-up IDs one looks like one of a neighbouring epoch, which is dismissed as that (docs/decisions/0010-unknown-epoch.md).
+        for (; handshake.reason === 'epoch'; handshake = await first.nextHandshake()) {
+          expect(handshake).toMatchObject({ ...common, resumed: false, lookupMs: null })
+          full = await make()
+        }
+        expect(full.stdout).toMatch(new RegExp(`^New, \\S+, Cipher is ${suite.opensslName}$`, 'm'))
+        expect(handshake).toMatchObject({ ...common, resumed: false, reason: 'foreign_id', lookupMs: null })
         // With a session of ours the ID is real, and the offer of TLS 1.3 no hindrance.
         await cluster.untilKept(/^ +Session-ID: (\S+)$/m.exec(full.stdout)![1]!)
         const resumed = await visit(second.port, [...flags, '-sess_in', sessionFile])
