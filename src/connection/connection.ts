@@ -38,6 +38,8 @@ export type ConnectionEvent =
       readonly type: 'established'
       readonly established: Established
       readonly messages: readonly HandshakeMessage[]
+      /** Bytes that came behind the handshake's last record and were not looked at yet. */
+      readonly unreadBytes: number
     }
   /** Data may be written already, though nothing is established (RFC 7918); only where `falseStart` asks for it. */
   | { readonly type: 'falseStart'; readonly alpnProtocol: string | undefined }
@@ -363,7 +365,12 @@ export class Connection {
     this.#state = 'open'
     this.#established = established
     this.#flow.transcript.clear()
-    this.#events.push({ type: 'established', established, messages: this.#handshakeMessages })
+    this.#events.push({
+      type: 'established',
+      established,
+      messages: this.#handshakeMessages,
+      unreadBytes: this.#records.bufferedBytes,
+    })
     const { sessionId, ticket } = established
     if (sessionId.length > 0 || ticket) this.#boundSessionId = sessionId
     if (sessionId.length > 0 && !established.resumed) {

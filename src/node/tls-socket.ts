@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 import { Duplex } from 'node:stream'
 import type { DetailedPeerCertificate, PeerCertificate } from 'node:tls'
 import { emptyBytes, equalBytes } from '../bytes.ts'
-import { Connection, type ConnectionEvent, type HandshakeMessage } from '../connection/connection.ts'
+import { Connection, type ConnectionEvent } from '../connection/connection.ts'
 import { type CipherSuite, cipherSuite } from '../crypto/cipher-suites.ts'
 import { type Answers, Driver, type Timers } from '../driver/driver.ts'
 import { type AlertDescription, type PeerAlert, TlsError } from '../errors.ts'
@@ -269,7 +269,7 @@ export class TLSSocket extends Duplex {
   #receiveEvent(event: ConnectionEvent): void {
     switch (event.type) {
       case 'established':
-        return this.#receiveEstablished(event.established, event.messages)
+        return this.#receiveEstablished(event)
       case 'data':
         this.#isFull = !this.push(event.bytes)
         return this.#regulate()
@@ -291,11 +291,12 @@ export class TLSSocket extends Duplex {
     }
   }
 
-  #receiveEstablished(established: Established, messages: readonly HandshakeMessage[]): void {
+  #receiveEstablished(event: EstablishedEvent): void {
+    const { established } = event
     clearTimeout(this.#handshakeTimer)
     const { config } = this.#setup
     this.#established = established
-    this.#report = this.#reportOf(established, messages)
+    this.#report = this.#reportOf(event)
     this.authorized = established.verified
     if (!this.authorized) this.authorizationError ??= whyUnverified(config, established)
     this.#keepSession(established)
@@ -322,12 +323,13 @@ export class TLSSocket extends Duplex {
     }
   }
 
-  #reportOf(established: Established, messages: readonly HandshakeMessage[]): HandshakeReport {
+  #reportOf({ established, messages, unreadBytes }: EstablishedEvent): HandshakeReport {
     const { sessionId } = established
     return handshakeReport(established, {
       owner: sessionId.length > 0 ? this.#ownerOf(sessionId) : undefined,
       lookupMs: this.#driver.lookupMs,
-      bytesIn: this.#transport.bytesRead,
+      // Data may come in one piece with the handshake's last record.
+      bytesIn: this.#transport.bytesRead - this.#transport.readableLength - unreadBytes,
       bytesOut: this.#transport.bytesWritten,
       ms: performance.now() - (this.#startedMs ?? performance.now()),
       messages,
@@ -382,6 +384,7 @@ export class TLSSocket extends Duplex {
   }
 }
 
+type EstablishedEvent = Extract<ConnectionEvent, { type: 'established' }>
 type Waiting = (error?: Error) => void
 
 /** Suites with SHA-1 are older than TLS 1.2; OpenSSL counts those on curves from TLS 1.0 on (RFC 8422 §6). */

@@ -9,7 +9,7 @@ import { encode } from '../../src/wire/codec.ts'
 import { type ExtensionByHand, u16, vec16 } from '../support/by-hand.ts'
 import { certificateDer, identity } from '../support/identities.ts'
 import { groupNumbers } from '../support/key-exchange-by-hand.ts'
-import { connectPair, exchange, testNowMs } from '../support/pair.ts'
+import { clientSide, connectPair, exchange, serverSide, testNowMs } from '../support/pair.ts'
 import { clientPuppet, serverPuppet } from '../support/scenes.ts'
 
 describe('client and server in memory', () => {
@@ -116,4 +116,22 @@ describe('every key with a peer by hand, on either side', () => {
     expect(server.subject.established?.clientSignatureScheme).toBeDefined()
     expect(server.heardMessage('certificate_verify')).toBeDefined()
   })
+})
+
+it('data that comes in one piece with the last Finished is not counted to the handshake', () => {
+  const cache = new MemorySessionCache({ now: () => testNowMs })
+  const { sessionId, session, verified } = connectPair({ cache }).client.established!
+  const server = serverSide({ cache, seed: 'second' })
+  const client = clientSide({ seed: 'second', client: { session: { sessionId, session, verified } } })
+  server.driver.start()
+  client.driver.start()
+  server.driver.receive(client.take())
+  client.driver.receive(server.take())
+  const finished = client.take()
+  client.driver.write(Buffer.from('at once'))
+  const data = client.take()
+  server.driver.receive(Buffer.concat([finished, data]))
+  expect(server.events.find(event => event.type === 'established')?.unreadBytes).toBe(data.length)
+  expect(server.established?.resumed).toBe(true)
+  expect(server.received).toBe('at once')
 })
