@@ -38,8 +38,6 @@ export type ConnectionEvent =
       readonly type: 'established'
       readonly established: Established
       readonly messages: readonly HandshakeMessage[]
-      /** Bytes that came behind the handshake's last record and were not looked at yet. */
-      readonly unreadBytes: number
     }
   /** Data may be written already, though nothing is established (RFC 7918); only where `falseStart` asks for it. */
   | { readonly type: 'falseStart'; readonly alpnProtocol: string | undefined }
@@ -83,6 +81,7 @@ export class Connection {
   #tolerated = 0
   readonly #handshakeMessages: HandshakeMessage[] = []
   #handshakeBytes = 0
+  #handshakeBytesRead = 0
   #peerMessages = 0
   #boundSessionId: Uint8Array | undefined
   #established: Established | undefined
@@ -118,6 +117,11 @@ export class Connection {
   /** Whether data may be written: the peer's Finished is verified, or need not be yet, and neither close nor failure has come. */
   get isWritable(): boolean {
     return this.#state === 'open' || (this.#state === 'handshaking' && this.#hasFalseStarted)
+  }
+
+  /** Bytes of the peer's records up to the handshake's last, headers included; 0 before its end. Data may have come with them. */
+  get handshakeBytesRead(): number {
+    return this.#handshakeBytesRead
   }
 
   /**
@@ -365,12 +369,8 @@ export class Connection {
     this.#state = 'open'
     this.#established = established
     this.#flow.transcript.clear()
-    this.#events.push({
-      type: 'established',
-      established,
-      messages: this.#handshakeMessages,
-      unreadBytes: this.#records.bufferedBytes,
-    })
+    this.#handshakeBytesRead = this.#records.bytesRead
+    this.#events.push({ type: 'established', established, messages: this.#handshakeMessages })
     const { sessionId, ticket } = established
     if (sessionId.length > 0 || ticket) this.#boundSessionId = sessionId
     if (sessionId.length > 0 && !established.resumed) {

@@ -323,13 +323,13 @@ export class TLSSocket extends Duplex {
     }
   }
 
-  #reportOf({ established, messages, unreadBytes }: EstablishedEvent): HandshakeReport {
+  #reportOf({ established, messages }: EstablishedEvent): HandshakeReport {
     const { sessionId } = established
     return handshakeReport(established, {
       owner: sessionId.length > 0 ? this.#ownerOf(sessionId) : undefined,
       lookupMs: this.#driver.lookupMs,
-      // Data may come in one piece with the handshake's last record.
-      bytesIn: this.#transport.bytesRead - this.#transport.readableLength - unreadBytes,
+      // Not what the transport has read: data may come in one piece with the handshake's last record.
+      bytesIn: this.#connection.handshakeBytesRead,
       bytesOut: this.#transport.bytesWritten,
       ms: performance.now() - (this.#startedMs ?? performance.now()),
       messages,

@@ -30,6 +30,7 @@ export class RecordLayer {
   #readLimit: number | undefined
   #writeLimit = maxPlaintextBytes
   #recordsWritten = 0
+  #bytesAppended = 0
   #versionIsFixed = false
   #writeVersion: number
   #emptyFragments = 0
@@ -48,7 +49,13 @@ export class RecordLayer {
     return this.#incoming.length
   }
 
+  /** Bytes of all records that were taken so far, headers included. */
+  get bytesRead(): number {
+    return this.#bytesAppended - this.#incoming.length
+  }
+
   append(bytes: Uint8Array): void {
+    this.#bytesAppended += bytes.length
     this.#incoming.append(bytes)
   }
 
