@@ -1,10 +1,12 @@
 import type { CryptoProvider, RandomBytes } from '../crypto/provider.ts'
 import { ApiMisuse } from '../errors.ts'
 import type { ClusterInfo } from './cluster-info.ts'
+import type { ClusterLog } from './cluster-log.ts'
 import { ClusterSessionCache } from './cluster-session-cache.ts'
 import { HttpSessionStore, type HttpSessionStoreLimits } from './http-session-store.ts'
 import type { ClusterKeys } from './keys.ts'
-import { membershipOf } from './membership.ts'
+import { type Membership, membershipOf } from './membership.ts'
+import { OwnerChoice } from './owner-choice.ts'
 
 export interface ClusterMemberOptions {
   readonly info: ClusterInfo
@@ -16,6 +18,9 @@ export interface ClusterMemberOptions {
   /** ms since 1970. */
   readonly now: () => number
   readonly limits?: Partial<HttpSessionStoreLimits>
+  /** How long a placement is still read after `membership.replace`: as long as sessions live, 10 minutes by default. */
+  readonly memoryMs?: number
+  readonly log?: ClusterLog
 }
 
 /** A server's part in a cluster. */
@@ -23,6 +28,10 @@ export interface ClusterMember {
   /** What the TLS server asks. */
   readonly sessionCache: ClusterSessionCache
   readonly store: HttpSessionStore
+  /** Who is in the cluster; `replace` takes a changed list while everything runs. */
+  readonly membership: Membership
+  /** The cluster's keys; `replaceWith` rotates them while everything runs. */
+  readonly keys: ClusterKeys
   /** Opens the connections to the nodes, so that the first client to resume does not wait for that. Never rejects. */
   warmUp(): Promise<void>
   /** Waits up to `timeoutMs`, 200 by default, for sessions on their way to their owners, then drops the connections. */
@@ -30,22 +39,22 @@ export interface ClusterMember {
 }
 
 /** Makes the session cache of a server whose sessions live on the session nodes of `info`. Throws ApiMisuse on an unknown `nodeId`. */
-export function joinCluster({ info, nodeId, limits, ...surroundings }: ClusterMemberOptions): ClusterMember {
+export function joinCluster(options: ClusterMemberOptions): ClusterMember {
+  const { info, nodeId, keys, provider, random, now, memoryMs } = options
   if (nodeId !== undefined && !info.nodes.some(node => node.id === nodeId)) {
     throw new ApiMisuse(
       `${nodeId}: no such node in cluster_info; known are ${info.nodes.map(n => n.id).join(', ')}`,
     )
   }
-  const membership = membershipOf(info, surroundings.provider)
-  const store = new HttpSessionStore({
-    ...surroundings,
-    membership,
-    ...(limits === undefined ? {} : { limits }),
-  })
-  const sessionCache = new ClusterSessionCache({ ...surroundings, membership, nodeId, store })
+  const membership = membershipOf(info, provider, { now, ...(memoryMs === undefined ? {} : { memoryMs }) })
+  const { limits = {}, log } = options
+  const surroundings = { membership, keys, provider, random, now, limits, ...(log ? { log } : {}) }
+  const store = new HttpSessionStore(surroundings)
+  const isAvailable = (id: string) => store.isAvailable(id)
+  const owners = new OwnerChoice({ membership, nodeId, isAvailable })
+  const sessionCache = new ClusterSessionCache({ keys, store, owners, random, now })
   return {
-    sessionCache,
-    store,
+    ...{ sessionCache, store, membership, keys },
     warmUp: () => store.warmUp(),
     close: async timeoutMs => {
       await sessionCache.flush(timeoutMs)

@@ -4,6 +4,7 @@
  * owner is this very server goes over HTTP like any other: that happens where it is the only node, or another
  * server drew the ID.
  */
+import { LRUCache } from 'lru-cache'
 import { emptyBytes } from '../bytes.ts'
 import type { RandomBytes } from '../crypto/provider.ts'
 import type { SessionCache } from '../driver/session-cache.ts'
@@ -14,18 +15,18 @@ import type { SessionTickets } from '../session/session-ticket.ts'
 import { toBase64url } from './base64url.ts'
 import type { EpochKeys } from './epoch-keys.ts'
 import type { ClusterKeys } from './keys.ts'
-import type { Membership } from './membership.ts'
+import type { OwnerChoice } from './owner-choice.ts'
 import { openSession, sealSession } from './sealed-record.ts'
 import { SessionIds } from './session-ids.ts'
 import { type SessionStore, StoreFailure, type StoreFailureReason } from './session-store.ts'
+import { SingleFlight, startedNow } from './single-flight.ts'
 import { clusterTickets } from './ticket-keys.ts'
 
 export interface ClusterSessionCacheOptions {
-  readonly membership: Membership
-  /** Which node this server is, if it is one: new sessions get another owner. */
-  readonly nodeId?: string | undefined
   readonly keys: ClusterKeys
   readonly store: SessionStore
+  /** Which owner a new session should have; a store that places by itself has none to choose from. */
+  readonly owners?: OwnerChoice | undefined
   /** For the nonces of seals; the random bytes of an ID are handed to `drawId`. */
   readonly random: RandomBytes
   /** ms since 1970. */
@@ -42,7 +43,14 @@ export interface ClusterSessionCacheCounters {
   /** `unstorable`: a session that is over, or does not fit a record, or whose ID is not ours. */
   readonly store_put_total: Record<'ok' | 'unstorable' | StoreFailureReason, number>
   readonly store_delete_total: Record<'ok' | StoreFailureReason, number>
+  /** Sessions forgotten after a fatal alert: by a client's fault, or by somebody who saw its ID (SECURITY.md). */
+  forgotten: number
+  /** Look-ups that waited for the answer to another's. */
+  shared_lookups: number
 }
+
+/** So many forgotten sessions are remembered here, in case an owner could not be told. */
+const maxForgotten = 16_384
 
 /** What a TLS server of a cluster asks of its sessions; every failure in here is a miss. */
 export class ClusterSessionCache implements SessionCache {
@@ -51,46 +59,51 @@ export class ClusterSessionCache implements SessionCache {
     redrawn: 0,
     unsuited: 0,
     lookups: zeroLookups(),
-    store_put_total: { ok: 0, unstorable: 0, timeout: 0, conflict: 0, gone: 0, error: 0 },
-    store_delete_total: { ok: 0, timeout: 0, conflict: 0, gone: 0, error: 0 },
+    store_put_total: { unstorable: 0, ...zeroResults() },
+    store_delete_total: zeroResults(),
+    forgotten: 0,
+    shared_lookups: 0,
   }
   /** Under the cluster's key: what one server seals, any other opens. */
   readonly tickets: SessionTickets
-  readonly #membership: Membership
   readonly #keys: ClusterKeys
   readonly #store: SessionStore
   readonly #random: RandomBytes
   readonly #now: () => number
   readonly #ids: SessionIds
-  readonly #eligibleOwners: ReadonlySet<string>
+  readonly #owners: OwnerChoice | undefined
+  readonly #reads = new SingleFlight<Uint8Array | undefined>()
+  readonly #forgotten = new LRUCache<string, true>({ max: maxForgotten })
   /** The last PUT or DELETE under way for each storage key. */
   readonly #underWay = new Map<string, Promise<void>>()
 
-  constructor({ membership, nodeId, keys, store, random, now }: ClusterSessionCacheOptions) {
-    this.#membership = membership
+  constructor({ keys, store, owners, random, now }: ClusterSessionCacheOptions) {
     this.#keys = keys
     this.#store = store
     this.#random = random
     this.#now = now
     this.#ids = new SessionIds({ keys, now })
     this.tickets = clusterTickets({ keys, now })
-    this.#eligibleOwners = eligibleOwners(membership, nodeId)
+    this.#owners = owners
   }
 
-  /**
-   * A new ID whose first owner is active and, wherever there is another, not this server: so a session
-   * outlives the server that made it. Empty when no node is active or no key epoch has begun.
-   */
+  /** A new ID whose owner suits (`OwnerChoice`). Empty when no node is active or no key epoch has begun. */
   drawId(random: RandomBytes): Uint8Array {
-    if (this.#eligibleOwners.size === 0) return emptyBytes
-    const { id, draws, suited } = this.#ids.draw(random, storageKey =>
-      this.#eligibleOwners.has(this.#membership.ownersOf(storageKey)[0]!.id),
-    )
-    if (id.length === 0) return emptyBytes
+    const owners = this.#owners
+    const suitable = owners?.suitable()
+    if (suitable?.size === 0) return emptyBytes
+    const loadOf = (storageKey: Uint8Array) => {
+      if (owners === undefined || suitable === undefined) return 0
+      const owner = owners.ownerOf(storageKey)
+      return suitable.has(owner) ? owners.loadOf(owner) : undefined
+    }
+    const drawn = this.#ids.draw(random, loadOf, Math.min(2, suitable?.size ?? 1))
+    if (drawn === undefined) return emptyBytes
+    owners?.choose(owners.ownerOf(drawn.storageKey))
     this.counters.drawn++
-    this.counters.redrawn += draws - 1
-    if (!suited) this.counters.unsuited++
-    return id
+    this.counters.redrawn += drawn.suited ? drawn.unsuited : drawn.unsuited - 1
+    if (!drawn.suited) this.counters.unsuited++
+    return drawn.id
   }
 
   /** An ID that is not ours is answered at once, without I/O; for one that is, the store is asked. Never rejects. */
@@ -116,39 +129,54 @@ export class ClusterSessionCache implements SessionCache {
     const restMs = Math.ceil(session.createdMs + session.lifetimeSeconds * 1000 - nowMs)
     const lifetimeMs = Math.min(restMs, maxLifetimeSeconds * 1000)
     this.#afterOthers(storageKey, this.counters.store_put_total, () =>
-      this.#store.put(storageKey, sealed, lifetimeMs),
+      this.#put(storageKey, sealed, lifetimeMs),
     )
   }
 
-  /** Deletes the session from its owners, after a PUT of ours that may be under way. */
+  /** Deletes the session from its owners, after a PUT of ours that may be under way; this server will not resume it whatever becomes of that. */
   forget(id: Uint8Array): void {
     const keys = this.#ids.check(id)
     if (typeof keys === 'string') return
-    const storageKey = keys.storageKey(id)
-    this.#afterOthers(storageKey, this.counters.store_delete_total, () => this.#store.delete(storageKey))
+    this.counters.forgotten++
+    this.#delete(keys.storageKey(id))
   }
 
-  /** The node ID of the first owner; `undefined` for an ID that is not ours. */
+  /** The node ID of the first owner; `undefined` for an ID that is not ours, and where the store places by itself. */
   ownerOf(id: Uint8Array): string | undefined {
     const keys = this.#ids.check(id)
-    return typeof keys === 'string' ? undefined : this.#membership.ownersOf(keys.storageKey(id))[0]?.id
+    return typeof keys === 'string' ? undefined : this.#owners?.ownerOf(keys.storageKey(id))
   }
 
   /** Waits for what is under way, `timeoutMs` at most: a server that shuts down hands its sessions over first. Returns how many were left. */
   async flush(timeoutMs = 200): Promise<number> {
+    let isOver = false
     let timer: NodeJS.Timeout | undefined
     const timeout = new Promise<void>(resolve => {
-      timer = setTimeout(resolve, timeoutMs)
+      timer = setTimeout(() => {
+        isOver = true
+        resolve()
+      }, timeoutMs)
     })
-    await Promise.race([Promise.all(this.#underWay.values()), timeout])
+    // What ends may be followed by more: a DELETE after a PUT that met another session.
+    while (this.#underWay.size > 0 && !isOver) {
+      await Promise.race([Promise.all(this.#underWay.values()), timeout])
+    }
     clearTimeout(timer)
     return this.#underWay.size
   }
 
   async #fetch(storageKey: Uint8Array, signal: AbortSignal): Promise<Lookup> {
+    const name = toBase64url(storageKey)
+    if (this.#forgotten.has(name)) return { miss: 'miss' }
     try {
-      const sealed = await this.#store.get(storageKey, signal)
-      if (sealed === undefined) return { miss: 'miss' }
+      let isOwn = false
+      const sealed = await this.#reads.run(name, signal, end => {
+        isOwn = true
+        return this.#store.get(storageKey, end)
+      })
+      if (!isOwn) this.counters.shared_lookups++
+      // It may have been forgotten meanwhile.
+      if (sealed === undefined || this.#forgotten.has(name)) return { miss: 'miss' }
       const nowMs = this.#now()
       const lookup = openSession(sealed, { keys: this.#keys, storageKey, nowMs })
       if ('session' in lookup && hasExpired(lookup.session, nowMs)) {
@@ -157,14 +185,31 @@ export class ClusterSessionCache implements SessionCache {
       }
       return lookup
     } catch (error) {
-      const timedOut = signal.aborted || reasonOf(error) === 'timeout'
-      return { miss: timedOut ? 'timeout' : 'error' }
+      return { miss: signal.aborted ? 'timeout' : missReasonOf(error) }
     }
   }
 
   #counted(lookup: Lookup): Lookup {
     this.counters.lookups['session' in lookup ? 'hit' : lookup.miss]++
     return lookup
+  }
+
+  /**
+   * Two sessions under one ID, as from a virtual machine that was copied with its random numbers: nobody can tell
+   * whose client returns with it, so neither is kept, and both draw another with their next full handshake.
+   */
+  async #put(storageKey: Uint8Array, sealed: Uint8Array, lifetimeMs: number): Promise<void> {
+    try {
+      await this.#store.put(storageKey, sealed, lifetimeMs)
+    } catch (error) {
+      if (reasonOf(error) === 'conflict') this.#delete(storageKey)
+      throw error
+    }
+  }
+
+  #delete(storageKey: Uint8Array): void {
+    this.#forgotten.set(toBase64url(storageKey), true)
+    this.#afterOthers(storageKey, this.counters.store_delete_total, () => this.#store.delete(storageKey))
   }
 
   #seal(session: Session, keys: EpochKeys, storageKey: Uint8Array): Uint8Array | undefined {
@@ -191,7 +236,7 @@ export class ClusterSessionCache implements SessionCache {
     const count = (result: 'ok' | StoreFailureReason) => {
       totals[result]++
     }
-    const started = earlier === undefined ? attempt(operation) : earlier.then(operation)
+    const started = earlier === undefined ? startedNow(operation) : earlier.then(operation)
     const ended: Promise<void> = started
       .then(
         () => count('ok'),
@@ -204,18 +249,6 @@ export class ClusterSessionCache implements SessionCache {
   }
 }
 
-/** Active nodes other than this server; where it is the only one, itself. */
-function eligibleOwners({ info }: Membership, nodeId: string | undefined): ReadonlySet<string> {
-  const active = info.nodes.filter(node => node.state === 'active').map(node => node.id)
-  const others = active.filter(id => id !== nodeId)
-  return new Set(others.length > 0 ? others : active)
-}
-
-/** Runs at once, and makes a rejection of what is thrown. */
-async function attempt(operation: () => Promise<void>): Promise<void> {
-  return operation()
-}
-
 function isStorable(session: Session, nowMs: number): boolean {
   return (
     session.lifetimeSeconds <= maxLifetimeSeconds &&
@@ -226,6 +259,16 @@ function isStorable(session: Session, nowMs: number): boolean {
 
 function reasonOf(error: unknown): StoreFailureReason {
   return error instanceof StoreFailure ? error.reason : 'error'
+}
+
+/** The word for a look-up that failed. */
+function missReasonOf(error: unknown): MissReason {
+  const reason = reasonOf(error)
+  return reason === 'timeout' || reason === 'breaker' ? reason : 'error'
+}
+
+function zeroResults(): Record<'ok' | StoreFailureReason, number> {
+  return { ok: 0, timeout: 0, conflict: 0, gone: 0, breaker: 0, error: 0 }
 }
 
 function zeroLookups(): ClusterSessionCacheCounters['lookups'] {

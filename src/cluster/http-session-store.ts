@@ -2,17 +2,19 @@
  * The session store of a cluster: its session nodes over HTTP. Every promise settles within its time, whatever
  * a node does or does not do, and rejects with a StoreFailure when no answer was had.
  */
-import { Pool } from 'undici'
 import { emptyBytes } from '../bytes.ts'
 import type { CryptoProvider, RandomBytes } from '../crypto/provider.ts'
 import { toBase64url } from './base64url.ts'
+import type { BreakerState } from './circuit-breaker.ts'
 import type { ClusterNode } from './cluster-info.ts'
+import { type ClusterLog, silentLog } from './cluster-log.ts'
 import type { ClusterKeys } from './keys.ts'
 import type { Membership } from './membership.ts'
+import { NodeGuard } from './node-guard.ts'
+import { ConnectionClosed, HttpTransport, type NodeReply, type NodeTransport } from './node-transport.ts'
 import { digestHeader, lifetimeHeader, signRequest } from './request-signature.ts'
-import { maxSealedBytes } from './sealed-record.ts'
 import { type SessionStore, StoreFailure } from './session-store.ts'
-import { withinBudget } from './time-budget.ts'
+import { untilAborted, withinBudget } from './time-budget.ts'
 
 export interface HttpSessionStoreOptions {
   readonly membership: Membership
@@ -22,6 +24,9 @@ export interface HttpSessionStoreOptions {
   /** ms since 1970. */
   readonly now: () => number
   readonly limits?: Partial<HttpSessionStoreLimits>
+  /** HTTP by default. */
+  readonly transport?: NodeTransport
+  readonly log?: ClusterLog
 }
 
 export interface HttpSessionStoreLimits {
@@ -29,13 +34,23 @@ export interface HttpSessionStoreLimits {
   readonly readTimeoutMs: number
   /** For a PUT or DELETE, at each owner: nobody waits for it. */
   readonly writeTimeoutMs: number
+  /** How long a record that is here waits for the word of the other owners, one of whom may know that it was deleted. */
+  readonly hedgeMs: number
   readonly connectionsPerNode: number
+  readonly maxInFlightPerNode: number
+  /** After so many failures in a row a node is not asked for a while. */
+  readonly breakerThreshold: number
+  readonly breakerCoolDownMs: number
 }
 
 export const defaultHttpSessionStoreLimits: HttpSessionStoreLimits = {
   readTimeoutMs: 50,
   writeTimeoutMs: 1000,
+  hedgeMs: 5,
   connectionsPerNode: 32,
+  maxInFlightPerNode: 256,
+  breakerThreshold: 3,
+  breakerCoolDownMs: 1000,
 }
 
 export interface HttpSessionStoreCounters {
@@ -44,23 +59,22 @@ export interface HttpSessionStoreCounters {
   retries: number
   /** Owners that did not take a PUT which another one took. */
   replica_put_failures: number
+  /** Records that were taken without the word of every owner. */
+  hedged_reads: number
   /** Replies of nodes whose cluster_info is not ours. */
   cluster_digest_mismatch: number
 }
 
 /** What is asked of one node. */
-interface NodeRequest {
+interface Question {
   readonly method: 'GET' | 'PUT' | 'DELETE'
   readonly storageKey: Uint8Array
   readonly body?: Uint8Array
   readonly lifetimeMs?: number
 }
 
-interface NodeReply {
-  readonly status: number
-  readonly contentType: string
-  readonly body: Uint8Array
-}
+/** A record, or that there is none; `gone` is more than that: it was deleted. */
+type Found = Uint8Array | 'missing' | 'gone'
 
 /** The session nodes of a cluster as one store. */
 export class HttpSessionStore implements SessionStore {
@@ -68,6 +82,7 @@ export class HttpSessionStore implements SessionStore {
     requests: 0,
     retries: 0,
     replica_put_failures: 0,
+    hedged_reads: 0,
     cluster_digest_mismatch: 0,
   }
   readonly #membership: Membership
@@ -76,31 +91,43 @@ export class HttpSessionStore implements SessionStore {
   readonly #random: RandomBytes
   readonly #now: () => number
   readonly #limits: HttpSessionStoreLimits
-  readonly #pools: ReadonlyMap<string, Pool>
+  readonly #transport: NodeTransport
+  readonly #log: ClusterLog
+  readonly #guards = new Map<string, NodeGuard>()
+  /** The last foreign digest of each node that the log was told about. */
+  readonly #foreignDigests = new Map<string, string>()
 
-  constructor({ membership, keys, provider, random, now, limits }: HttpSessionStoreOptions) {
+  constructor({ membership, keys, provider, random, now, limits, ...options }: HttpSessionStoreOptions) {
     this.#membership = membership
     this.#keys = keys
     this.#provider = provider
     this.#random = random
     this.#now = now
     this.#limits = { ...defaultHttpSessionStoreLimits, ...limits }
-    this.#pools = new Map(membership.info.nodes.map(node => [node.id, poolOf(node, this.#limits)]))
+    const { connectionsPerNode, writeTimeoutMs } = this.#limits
+    this.#transport =
+      options.transport ?? new HttpTransport({ connectionsPerNode, timeoutMs: writeTimeoutMs })
+    this.#log = options.log ?? silentLog
+    membership.onChange(() => this.#transport.keepOnly(membership.reachable))
   }
 
-  /** Asks the owners that are not down, one after the other, within one budget. */
+  /**
+   * Asks all owners, those of before a change of the list too, within one budget. One that knows of a deletion
+   * ends the read; a record is taken when every other has answered, or shortly after it came.
+   */
   get(storageKey: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
-    const owners = this.#ownersOf(storageKey, ['active', 'draining'])
-    return withinBudget({ timeoutMs: this.#limits.readTimeoutMs, signal }, end =>
-      this.#readFirst(owners, storageKey, end),
-    )
+    const owners = [
+      ...this.#membership.ownersOf(storageKey),
+      ...this.#membership.formerOwnersOf(storageKey),
+    ].filter(node => node.state !== 'down')
+    return untilAborted(signal, () => this.#readAny(owners, storageKey))
   }
 
   /** Writes to all owners that are active. Rejects when none of them took it, or when one knows better. */
   async put(storageKey: Uint8Array, sealed: Uint8Array, lifetimeMs: number): Promise<void> {
-    const owners = this.#ownersOf(storageKey, ['active'])
+    const owners = this.#membership.ownersOf(storageKey).filter(node => node.state === 'active')
     if (owners.length === 0) throw new StoreFailure('error', 'no owner of this key is active')
-    const failures = await this.#askAll(
+    const failures = await this.#writeAll(
       owners,
       { method: 'PUT', storageKey, body: sealed, lifetimeMs },
       [204],
@@ -113,13 +140,28 @@ export class HttpSessionStore implements SessionStore {
   }
 
   /**
-   * Deletes from all owners that are not down. Rejects when one of them could not be told: it may still serve
-   * the record, until its time is over.
+   * Deletes from all owners that are not down, those of before a change of the list too. Rejects when one of
+   * them could not be told: it may still serve the record, until its time is over.
    */
   async delete(storageKey: Uint8Array): Promise<void> {
-    const owners = this.#ownersOf(storageKey, ['active', 'draining'])
-    const failures = await this.#askAll(owners, { method: 'DELETE', storageKey }, [204, 404, 410])
+    const owners = [
+      ...this.#membership.ownersOf(storageKey),
+      ...this.#membership.formerOwnersOf(storageKey),
+    ].filter(node => node.state !== 'down')
+    const failures = await this.#writeAll(owners, { method: 'DELETE', storageKey }, [204, 404, 410])
     if (failures.length > 0) throw failures[0]!
+  }
+
+  /** Whether the node would be asked now: not while its breaker is open. */
+  isAvailable(nodeId: string): boolean {
+    return this.#guards.get(nodeId)?.isAvailable ?? true
+  }
+
+  /** The breaker of every node in the list. */
+  get breakers(): ReadonlyMap<string, BreakerState> {
+    return new Map(
+      this.#membership.info.nodes.map(({ id }) => [id, this.#guards.get(id)?.state ?? 'closed'] as const),
+    )
   }
 
   /**
@@ -128,146 +170,145 @@ export class HttpSessionStore implements SessionStore {
    */
   async warmUp(): Promise<void> {
     const nodes = this.#membership.info.nodes.filter(node => node.state !== 'down')
-    const request: NodeRequest = { method: 'GET', storageKey: this.#random(32) }
-    await this.#askAll(nodes, request, [404])
+    await this.#writeAll(nodes, { method: 'GET', storageKey: this.#random(32) }, [404])
   }
 
   /** Drops every connection; what is under way rejects. */
   async close(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map(pool => pool.destroy()))
-  }
-
-  #ownersOf(storageKey: Uint8Array, states: readonly ClusterNode['state'][]): readonly ClusterNode[] {
-    return this.#membership.ownersOf(storageKey).filter(node => states.includes(node.state))
+    await this.#transport.close()
   }
 
   /**
-   * A record from the first owner that has one. A 410 ends the read: the session was forgotten. An owner that
-   * failed may have had it, so where nobody else has it, the failure is the answer and not a miss.
+   * An owner that failed may have had the record, so where nobody else has it, the failure is the answer and not a
+   * miss. Nodes that are still busy when the answer is known go on to the end of their budget: that tells their guards.
    */
-  async #readFirst(
-    owners: readonly ClusterNode[],
-    storageKey: Uint8Array,
-    end: AbortSignal,
-  ): Promise<Uint8Array | undefined> {
-    let failure: StoreFailure | undefined
-    for (const node of owners) {
-      try {
-        const reply = await this.#ask(node, { method: 'GET', storageKey }, end)
-        if (reply.status === 410) return undefined
-        if (reply.status !== 404) return recordOf(node, reply)
-      } catch (error) {
-        failure ??= failureOf(node, error)
-        if (end.aborted) break
+  #readAny(owners: readonly ClusterNode[], storageKey: Uint8Array): Promise<Uint8Array | undefined> {
+    return new Promise((resolve, reject) => {
+      let record: Uint8Array | undefined
+      let failure: StoreFailure | undefined
+      let waitingFor = owners.length
+      let hedge: NodeJS.Timeout | undefined
+      const conclude = () => {
+        clearTimeout(hedge)
+        if (record === undefined && failure !== undefined) reject(failure)
+        else resolve(record)
       }
-    }
-    if (failure !== undefined) throw failure
-    return undefined
+      if (waitingFor === 0) conclude()
+      const hear = (found: Found) => {
+        if (found === 'gone') return resolve(undefined)
+        if (found === 'missing') return
+        record ??= found
+        hedge ??= setTimeout(() => {
+          this.counters.hedged_reads++
+          conclude()
+        }, this.#limits.hedgeMs)
+      }
+      for (const node of owners) {
+        this.#read(node, storageKey)
+          .then(hear, error => {
+            failure ??= failureOf(error)
+          })
+          .finally(() => {
+            if (--waitingFor === 0) conclude()
+          })
+      }
+    })
+  }
+
+  #read(node: ClusterNode, storageKey: Uint8Array): Promise<Found> {
+    return this.#ask(node, this.#limits.readTimeoutMs, async end => {
+      const reply = await this.#sendTwice(node, { method: 'GET', storageKey }, end)
+      if (reply.status === 404) return 'missing'
+      if (reply.status === 410) return 'gone'
+      return recordOf(node, reply)
+    })
   }
 
   /** Asks all nodes at once, each within the time for writes; the failures, where the status is not one of `good`. */
-  async #askAll(
+  async #writeAll(
     nodes: readonly ClusterNode[],
-    request: NodeRequest,
+    question: Question,
     good: readonly number[],
   ): Promise<readonly StoreFailure[]> {
-    const asked = nodes.map(async node => {
-      try {
-        const reply = await withinBudget({ timeoutMs: this.#limits.writeTimeoutMs }, end =>
-          this.#ask(node, request, end),
-        )
-        return good.includes(reply.status) ? undefined : refusalOf(node, reply.status)
-      } catch (error) {
-        return failureOf(node, error)
-      }
-    })
+    const asked = nodes.map(node =>
+      this.#ask(node, this.#limits.writeTimeoutMs, async end => {
+        const { status } = await this.#sendTwice(node, question, end)
+        if (!good.includes(status)) throw refusalOf(node, status)
+      }).catch(failureOf),
+    )
     return (await Promise.all(asked)).filter(failure => failure !== undefined)
+  }
+
+  /** Where the node's guard lets it through, and within a time of its own. */
+  #ask<T>(node: ClusterNode, timeoutMs: number, work: (end: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#guardOf(node).run(() => withinBudget(timeoutMs, work))
   }
 
   /**
    * One request, and one more when a kept connection was closed as we wrote (every request of ours may be
-   * repeated: the same bytes, signed anew). Rejects with whatever undici rejects with.
+   * repeated: the same bytes, signed anew).
    */
-  async #ask(node: ClusterNode, request: NodeRequest, end: AbortSignal): Promise<NodeReply> {
+  async #sendTwice(node: ClusterNode, question: Question, end: AbortSignal): Promise<NodeReply> {
     try {
-      return await this.#send(node, request, end)
+      return await this.#send(node, question, end)
     } catch (error) {
-      if (end.aborted || !isClosedConnection(error)) throw error
+      if (end.aborted || !(error instanceof ConnectionClosed)) throw error
       this.counters.retries++
-      return this.#send(node, request, end)
+      return this.#send(node, question, end)
     }
   }
 
-  async #send(node: ClusterNode, request: NodeRequest, end: AbortSignal): Promise<NodeReply> {
-    const path = `/v1/sessions/${toBase64url(request.storageKey)}`
-    const headers = this.#headersOf(node, request, path)
+  async #send(node: ClusterNode, question: Question, end: AbortSignal): Promise<NodeReply> {
+    const { method, body } = question
+    const path = `/v1/sessions/${toBase64url(question.storageKey)}`
+    const headers = this.#headersOf(node, question, path)
     this.counters.requests++
-    const reply = await this.#pools.get(node.id)!.request({
-      path,
-      method: request.method,
-      headers,
-      body: request.body ?? null,
-      signal: end,
-    })
-    const theirs = reply.headers[digestHeader]
-    if (theirs !== undefined && theirs !== this.#membership.digest) this.counters.cluster_digest_mismatch++
-    const contentType = reply.headers['content-type']
-    return {
-      status: reply.statusCode,
-      contentType: typeof contentType === 'string' ? contentType : '',
-      body: await readReply(reply.body),
-    }
+    const reply = await this.#transport.send(node, { method, path, headers, body }, end)
+    this.#compareDigest(node, reply.digest)
+    return reply
   }
 
-  #headersOf(node: ClusterNode, request: NodeRequest, path: string): Record<string, string> {
+  #headersOf(node: ClusterNode, question: Question, path: string): Record<string, string> {
     const nowMs = this.#now()
     const keys = this.#keys.current(nowMs)
     if (keys === undefined) throw new StoreFailure('error', 'no epoch of the cluster key has begun')
-    const lifetime = request.lifetimeMs === undefined ? '' : String(request.lifetimeMs)
+    const { method, body, lifetimeMs } = question
+    const lifetime = lifetimeMs === undefined ? '' : String(lifetimeMs)
     const { digest } = this.#membership
-    const signed = {
-      method: request.method,
-      path,
-      nodeId: node.id,
-      lifetime,
-      digest,
-      body: request.body ?? emptyBytes,
-    }
+    const signed = { method, path, nodeId: node.id, lifetime, digest, body: body ?? emptyBytes }
     const signer = { keys, provider: this.#provider, random: this.#random, nowMs }
     return {
       authorization: signRequest(signed, signer),
       [digestHeader]: digest,
       ...(lifetime === '' ? {} : { [lifetimeHeader]: lifetime }),
-      ...(request.body === undefined ? {} : { 'content-type': 'application/octet-stream' }),
+      ...(body === undefined ? {} : { 'content-type': 'application/octet-stream' }),
     }
   }
-}
 
-/** Connections are kept and carry one request at a time: a late answer cannot meet the next request. */
-function poolOf(node: ClusterNode, limits: HttpSessionStoreLimits): Pool {
-  return new Pool(node.url, {
-    connections: limits.connectionsPerNode,
-    pipelining: 1,
-    keepAliveTimeout: 60_000,
-    connectTimeout: limits.writeTimeoutMs,
-    headersTimeout: limits.writeTimeoutMs,
-    bodyTimeout: limits.writeTimeoutMs,
-    maxHeaderSize: 8192,
-    maxResponseSize: maxSealedBytes,
-  })
-}
-
-/** All of a reply, which the pool cuts off at `maxSealedBytes`; counted here once more. */
-async function readReply(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of body) {
-    length += part.length
-    if (length > maxSealedBytes)
-      throw new StoreFailure('error', `a reply of more than ${maxSealedBytes} bytes`)
-    parts.push(part)
+  #guardOf({ id }: ClusterNode): NodeGuard {
+    const guard =
+      this.#guards.get(id) ??
+      new NodeGuard({
+        name: `node ${id}`,
+        now: this.#now,
+        threshold: this.#limits.breakerThreshold,
+        coolDownMs: this.#limits.breakerCoolDownMs,
+        maxInFlight: this.#limits.maxInFlightPerNode,
+        onChange: state =>
+          this.#log.warn({ node: id, breaker: state }, `session node ${id}: breaker ${state}`),
+      })
+    this.#guards.set(id, guard)
+    return guard
   }
-  return new Uint8Array(Buffer.concat(parts))
+
+  #compareDigest({ id }: ClusterNode, theirs: string | undefined): void {
+    const ours = this.#membership.digest
+    if (theirs === undefined || theirs === ours) return
+    this.counters.cluster_digest_mismatch++
+    if (this.#foreignDigests.get(id) === theirs) return
+    this.#foreignDigests.set(id, theirs)
+    this.#log.warn({ node: id, ours, theirs }, `session node ${id} has another cluster_info than this server`)
+  }
 }
 
 function recordOf(node: ClusterNode, { status, contentType, body }: NodeReply): Uint8Array {
@@ -287,18 +328,6 @@ function refusalOf(node: ClusterNode, status: number): StoreFailure {
   return new StoreFailure(reason, `node ${node.id}: status ${status}`)
 }
 
-/** Whatever was thrown, as a StoreFailure. Of a library's error only the code is kept: its cause may hold headers. */
-function failureOf(node: ClusterNode, error: unknown): StoreFailure {
-  if (error instanceof StoreFailure) return error
-  const code = codeOf(error)
-  return new StoreFailure(/TIMED?OUT/.test(code) ? 'timeout' : 'error', `node ${node.id}: ${code}`)
-}
-
-function isClosedConnection(error: unknown): boolean {
-  return ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))
-}
-
-function codeOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' ? code : error instanceof Error ? error.name : 'not an error'
+function failureOf(error: unknown): StoreFailure {
+  return error instanceof StoreFailure ? error : new StoreFailure('error', 'an error of another kind')
 }

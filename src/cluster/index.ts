@@ -1,4 +1,6 @@
 /** `ringtls/cluster`: sessions that any server of a cluster resumes. */
+
+export type { BreakerState } from './circuit-breaker.ts'
 export {
   type ClusterInfo,
   type ClusterNode,
@@ -10,6 +12,7 @@ export {
   placementNames,
   readClusterInfo,
 } from './cluster-info.ts'
+export { type ClusterLog, silentLog } from './cluster-log.ts'
 export { type ClusterMember, type ClusterMemberOptions, joinCluster } from './cluster-member.ts'
 export {
   ClusterSessionCache,
@@ -17,6 +20,7 @@ export {
   type ClusterSessionCacheOptions,
 } from './cluster-session-cache.ts'
 export type { KeyPeriod } from './epoch-keys.ts'
+export { GuardedStore, type GuardedStoreOptions } from './guarded-store.ts'
 export {
   defaultHttpSessionStoreLimits,
   HttpSessionStore,
@@ -25,7 +29,9 @@ export {
   type HttpSessionStoreOptions,
 } from './http-session-store.ts'
 export { ClusterKeys, makeClusterKeys, maxLiveEpochs, parseClusterKeys, readClusterKeys } from './keys.ts'
-export { type Membership, membershipOf } from './membership.ts'
+export { Membership, type MembershipOptions, membershipOf } from './membership.ts'
+export { HttpTransport, type NodeReply, type NodeRequest, type NodeTransport } from './node-transport.ts'
+export { OwnerChoice, type OwnerChoiceOptions } from './owner-choice.ts'
 export {
   chord,
   kademlia,

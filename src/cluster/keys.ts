@@ -11,10 +11,15 @@ export const maxLiveEpochs = 63
 
 /** The keys that a cluster shares, newest epoch first. Which one is used when is a matter of the clock alone. */
 export class ClusterKeys {
-  readonly #epochs: readonly EpochKeys[]
+  #epochs: readonly EpochKeys[]
 
   constructor(epochs: readonly EpochKeys[]) {
     this.#epochs = [...epochs].sort((a, b) => b.epoch - a.epoch)
+  }
+
+  /** Takes the epochs of `other` in the place of its own: everybody who holds these keys rotates at once. */
+  replaceWith(other: ClusterKeys): void {
+    this.#epochs = other.#epochs
   }
 
   /** The newest epoch whose notBefore has passed: what is drawn, sealed and signed now. None: nothing is resumable. */
@@ -80,7 +85,7 @@ export function parseClusterKeys(
   const all = keys.items(1, 1000).map(readEntry)
   const live = all.filter(({ period }) => nowMs <= period.notAfterMs)
   if (live.length === 0)
-    keys.fail('an epoch that is not past its notAfter; add one with `ringtls rotate-key`')
+    keys.fail('an epoch that is not past its notAfter; add one with `ringtls cluster rotate-key`')
   if (live.length > maxLiveEpochs)
     keys.fail(`at most ${maxLiveEpochs} epochs not past their notAfter; remove old ones`)
   refuseSharedBits(keys, live)

@@ -7,7 +7,7 @@
  * each of them would cost a request; with it, one HMAC. Nobody without the cluster's key can make an ID that
  * causes a look-up, or choose the node that a look-up goes to.
  */
-import { concatBytes, emptyBytes, equalBytes } from '../bytes.ts'
+import { concatBytes, equalBytes } from '../bytes.ts'
 import type { RandomBytes } from '../crypto/provider.ts'
 import type { EpochKeys } from './epoch-keys.ts'
 import type { ClusterKeys } from './keys.ts'
@@ -35,16 +35,27 @@ export class SessionIds {
   }
 
   /**
-   * A new ID, drawn again until its storage key suits, `maxDraws` times at most: then the last one is taken,
-   * since a session on the second-best node is better than none. Empty when no epoch has begun.
+   * A new ID. `loadOf` says how busy the owner of a storage key is, `undefined` when it does not suit; IDs are drawn
+   * until `choices` of them suit, and the least busy is taken. After `maxDraws` any will do, since a session
+   * on the second-best node is better than none. Empty when no epoch has begun.
    */
-  draw(random: RandomBytes, suits: (storageKey: Uint8Array) => boolean): DrawnId {
+  draw(
+    random: RandomBytes,
+    loadOf: (storageKey: Uint8Array) => number | undefined,
+    choices: number,
+  ): DrawnId | undefined {
     const keys = this.#keys.current(this.#now())
-    if (keys === undefined) return { id: emptyBytes, draws: 0, suited: false }
+    if (keys === undefined) return undefined
+    let best: { id: Uint8Array; storageKey: Uint8Array; load: number } | undefined
+    let suited = 0
     for (let draws = 1; ; draws++) {
       const id = tagged(keys, random)
-      const suited = suits(keys.storageKey(id))
-      if (suited || draws === maxDraws) return { id, draws, suited }
+      const storageKey = keys.storageKey(id)
+      const load = loadOf(storageKey)
+      if (load !== undefined) suited++
+      if (load !== undefined && (best === undefined || load < best.load)) best = { id, storageKey, load }
+      if (suited < choices && draws < maxDraws) continue
+      return { ...(best ?? { id, storageKey }), draws, unsuited: draws - suited, suited: best !== undefined }
     }
   }
 
@@ -64,8 +75,12 @@ export class SessionIds {
 
 export interface DrawnId {
   readonly id: Uint8Array
+  readonly storageKey: Uint8Array
   /** How many were drawn, this one included. */
   readonly draws: number
+  /** How many of them did not suit. */
+  readonly unsuited: number
+  /** Whether this one does. */
   readonly suited: boolean
 }
 

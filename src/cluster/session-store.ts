@@ -14,9 +14,10 @@ export interface SessionStore {
 
 /**
  * Why a store did not do what it was asked: `timeout` its time was over; `conflict` there are other bytes
- * under this key; `gone` the key was deleted; `error` anything else.
+ * under this key; `gone` the key was deleted; `breaker` it was not asked, since it did not answer lately or has
+ * too much to do; `error` anything else.
  */
-export type StoreFailureReason = 'timeout' | 'conflict' | 'gone' | 'error'
+export type StoreFailureReason = 'timeout' | 'conflict' | 'gone' | 'breaker' | 'error'
 
 /** What a store's promises reject with. A store may reject with other errors too: they count as `error`. */
 export class StoreFailure extends Error {

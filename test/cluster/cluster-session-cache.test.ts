@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { joinCluster } from '../../src/cluster/cluster-member.ts'
 import { ClusterSessionCache } from '../../src/cluster/cluster-session-cache.ts'
 import { membershipOf } from '../../src/cluster/membership.ts'
+import { OwnerChoice } from '../../src/cluster/owner-choice.ts'
 import { createSessionNode } from '../../src/cluster/session-node.ts'
 import { type SessionStore, StoreFailure } from '../../src/cluster/session-store.ts'
 import { ApiMisuse } from '../../src/errors.ts'
@@ -83,7 +84,8 @@ function cacheOf({
   clock = new Clock(),
 }: Wanted = {}) {
   const membership = membershipOf(testInfo(nodes, more), provider)
-  return new ClusterSessionCache({ membership, nodeId, keys, store, random: randomOf(), now: clock.now })
+  const owners = new OwnerChoice({ membership, nodeId })
+  return new ClusterSessionCache({ keys, store, owners, random: randomOf(), now: clock.now })
 }
 
 const random = seededRandom('ids')
@@ -430,7 +432,7 @@ describe('saving', () => {
   })
 
   test.each<[string, () => Promise<void>, object]>([
-    ['fails', () => Promise.reject(new StoreFailure('conflict', 'x')), { conflict: 1 }],
+    ['fails', () => Promise.reject(new StoreFailure('gone', 'x')), { gone: 1 }],
     ['fails otherwise', () => Promise.reject(new Error('x')), { error: 1 }],
     [
       'throws',

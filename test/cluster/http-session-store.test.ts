@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import type { Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { HttpSessionStore } from '../../src/cluster/http-session-store.ts'
+import { HttpSessionStore, type HttpSessionStoreLimits } from '../../src/cluster/http-session-store.ts'
 import { membershipOf } from '../../src/cluster/membership.ts'
 import { StoreFailure } from '../../src/cluster/session-store.ts'
 import { freePort } from '../support/free-ports.ts'
@@ -26,10 +26,15 @@ afterEach(() => openings.release())
 const storageKey = new Uint8Array(32).fill(3)
 const record = new Uint8Array(Buffer.from('a sealed record'))
 
-function storeOf(urls: readonly string[], timeoutMs: number, writeTimeoutMs = timeoutMs): HttpSessionStore {
+function storeOf(
+  urls: readonly string[],
+  timeoutMs: number,
+  writeTimeoutMs = timeoutMs,
+  more: Partial<HttpSessionStoreLimits> = {},
+): HttpSessionStore {
   const nodes = urls.map((url, i) => ({ id: `n${i}`, url }))
   const membership = membershipOf(testInfo(nodes, { replicas: 16 }), provider)
-  const limits = { readTimeoutMs: timeoutMs, writeTimeoutMs }
+  const limits = { readTimeoutMs: timeoutMs, writeTimeoutMs, ...more }
   const store = new HttpSessionStore({
     membership,
     keys: testKeys(),
@@ -96,16 +101,43 @@ describe('against session nodes', () => {
     expect(await reasonOf(storeOf([broken, missing], 2000).get(storageKey, noSignal))).toBe('error')
   })
 
-  test('a tombstone of the first owner outweighs the record of the second', async () => {
-    let asked = 0
-    const listener: RequestListener = (_, response) => {
-      if (asked++ === 0) response.writeHead(410).end()
-      else response.writeHead(200, { 'content-type': 'application/octet-stream' }).end('record')
+  const recordReply: RequestListener = (_, response) =>
+    response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(record)
+  const laterGone =
+    (delayMs: number): RequestListener =>
+    (_, response) =>
+      setTimeout(() => response.writeHead(410).end(), delayMs)
+
+  test('a tombstone of any owner outweighs the record of another, whoever answers first', async () => {
+    const [holder, deleted] = [await openHttp(openings, recordReply), await openHttp(openings, laterGone(50))]
+    for (const urls of [
+      [holder, deleted],
+      [deleted, holder],
+    ]) {
+      const store = storeOf(urls, 20_000, 20_000, { hedgeMs: 10_000 })
+      expect(await store.get(storageKey, noSignal)).toBeUndefined()
+      expect(store.counters).toMatchObject({ requests: 2, hedged_reads: 0 })
     }
-    const store = storeOf([await openHttp(openings, listener), await openHttp(openings, listener)], 5000)
-    expect(await store.get(storageKey, noSignal)).toBeUndefined()
-    expect(asked).toBe(1)
-    expect((await store.get(storageKey, noSignal))?.length).toBe(6)
+  })
+
+  test('a record is taken without the word of an owner that is slow', async () => {
+    const [holder, slow] = [
+      await openHttp(openings, recordReply),
+      await openHttp(openings, laterGone(10_000)),
+    ]
+    const store = storeOf([slow, holder], 20_000)
+    expect(await store.get(storageKey, noSignal)).toEqual(record)
+    expect(store.counters.hedged_reads).toBe(1)
+  })
+
+  test('a record is taken at once when every other owner has said that it has none', async () => {
+    const [holder, missing] = [
+      await openHttp(openings, recordReply),
+      await openHttp(openings, (_, response) => response.writeHead(404).end()),
+    ]
+    const store = storeOf([holder, missing], 20_000, 20_000, { hedgeMs: 20_000 })
+    expect(await store.get(storageKey, noSignal)).toEqual(record)
+    expect(store.counters.hedged_reads).toBe(0)
   })
 
   test('a clock 31 s ahead, or another key, is refused', async () => {

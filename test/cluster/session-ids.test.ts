@@ -6,7 +6,17 @@ import { Clock, derivedKey, seededRandom, startMs, testKeys } from './support.ts
 const clock = new Clock()
 const idsOf = (...epochs: number[]) =>
   new SessionIds({ keys: testKeys(epochs.map(epoch => ({ epoch }))), now: clock.now })
-const any = () => true
+/** Draws until `loadOf` is content with `choices` IDs. */
+const draw = (
+  ids: SessionIds,
+  seed: string,
+  loadOf: (storageKey: Uint8Array) => number | undefined = () => 0,
+  choices = 1,
+) => {
+  const drawn = ids.draw(seededRandom(seed), loadOf, choices)
+  if (drawn === undefined) throw new Error('no ID was drawn')
+  return drawn
+}
 
 /** An ID as the format says, made with node:crypto. */
 function idByHand(epoch: number, random: Uint8Array): Uint8Array {
@@ -17,7 +27,7 @@ function idByHand(epoch: number, random: Uint8Array): Uint8Array {
 
 describe('a session ID', () => {
   test('is version and epoch, 19 random bytes, 12 bytes of HMAC', () => {
-    const { id } = idsOf(70).draw(seededRandom('id'), any)
+    const { id } = draw(idsOf(70), 'id')
     expect(Buffer.from(id).toString('hex')).toBe(
       Buffer.from(idByHand(70, seededRandom('id')(19))).toString('hex'),
     )
@@ -49,7 +59,7 @@ describe('a session ID', () => {
 
   test('of another cluster is not ours', () => {
     const theirs = new SessionIds({ keys: testKeys([{ epoch: 1 }], 'another cluster'), now: clock.now })
-    expect(idsOf(1).check(theirs.draw(seededRandom('x'), any).id)).toBe('foreign_id')
+    expect(idsOf(1).check(draw(theirs, 'x').id)).toBe('foreign_id')
   })
 
   test.each([
@@ -66,25 +76,45 @@ describe('a session ID', () => {
       keys: testKeys([{ epoch: 1, notAfterMs: startMs + 1000 }]),
       now: turned.now,
     })
-    const { id } = ids.draw(seededRandom('x'), any)
+    const { id } = draw(ids, 'x')
     expect(ids.check(id)).toHaveProperty('epoch', 1)
     turned.nowMs += 1001
     expect(ids.check(id)).toBe('epoch')
-    expect(ids.draw(seededRandom('x'), any).id.length).toBe(0)
+    expect(ids.draw(seededRandom('x'), () => 0, 1)).toBeUndefined()
   })
 })
 
 describe('drawing', () => {
   test('goes on until the storage key suits', () => {
     let seen = 0
-    const drawn = idsOf(1).draw(seededRandom('again'), () => ++seen === 5)
+    const drawn = draw(idsOf(1), 'again', () => (++seen === 5 ? 0 : undefined))
     expect(drawn).toMatchObject({ draws: 5, suited: true })
     expect(idsOf(1).check(drawn.id)).toHaveProperty('epoch', 1)
   })
 
   test('takes the last ID when none suits', () => {
-    const drawn = idsOf(1).draw(seededRandom('never'), () => false)
+    const drawn = draw(idsOf(1), 'never', () => undefined)
     expect(drawn).toMatchObject({ draws: maxDraws, suited: false })
     expect(idsOf(1).check(drawn.id)).toHaveProperty('epoch', 1)
+  })
+
+  test('of two that suit takes the one whose owner is less busy', () => {
+    const loads = [undefined, 7, undefined, 3]
+    const seen: Uint8Array[] = []
+    const loadOf = (storageKey: Uint8Array) => {
+      seen.push(storageKey)
+      return loads[seen.length - 1]
+    }
+    const drawn = draw(idsOf(1), 'two', loadOf, 2)
+    expect(drawn).toMatchObject({ draws: 4, suited: true, storageKey: seen[3] })
+    seen.length = 0
+    loads[1] = 2
+    expect(draw(idsOf(1), 'two', loadOf, 2)).toMatchObject({ draws: 4, suited: true, storageKey: seen[1] })
+  })
+
+  test('takes the only one that suits when a second is not to be had', () => {
+    let seen = 0
+    const drawn = draw(idsOf(1), 'one', () => (++seen === 5 ? 0 : undefined), 2)
+    expect(drawn).toMatchObject({ draws: maxDraws, suited: true })
   })
 })

@@ -7,6 +7,7 @@ import { ClusterSessionCache } from '../../src/cluster/cluster-session-cache.ts'
 import { HttpSessionStore, type HttpSessionStoreLimits } from '../../src/cluster/http-session-store.ts'
 import { type ClusterKeys, parseClusterKeys } from '../../src/cluster/keys.ts'
 import { membershipOf } from '../../src/cluster/membership.ts'
+import { OwnerChoice } from '../../src/cluster/owner-choice.ts'
 import {
   createSessionNode,
   type SessionNode,
@@ -180,7 +181,12 @@ function openServer(
   const limits = { readTimeoutMs: 2000, writeTimeoutMs: 2000, ...wanted.options.limits }
   const store = new HttpSessionStore({ membership, keys, provider, random, now, limits })
   openings.add(() => store.close())
-  const cache = new ClusterSessionCache({ membership, nodeId: wanted.nodeId, keys, store, random, now })
+  const owners = new OwnerChoice({
+    membership,
+    nodeId: wanted.nodeId,
+    isAvailable: id => store.isAvailable(id),
+  })
+  const cache = new ClusterSessionCache({ keys, store, owners, random, now })
   return { store, cache }
 }
 

@@ -1,0 +1,61 @@
+import { type BreakerOptions, type BreakerState, CircuitBreaker } from './circuit-breaker.ts'
+import { StoreFailure } from './session-store.ts'
+
+export interface NodeGuardOptions extends BreakerOptions {
+  /** What errors call it. */
+  readonly name: string
+  /** More requests than that at one time are not made: they would only queue. */
+  readonly maxInFlight?: number
+}
+
+/** Stands before one storing node: it is not asked while its breaker is open, nor more than it can take. */
+export class NodeGuard {
+  readonly #name: string
+  readonly #maxInFlight: number
+  readonly #breaker: CircuitBreaker
+  #inFlight = 0
+
+  constructor({ name, maxInFlight = 256, ...breaker }: NodeGuardOptions) {
+    this.#name = name
+    this.#maxInFlight = maxInFlight
+    this.#breaker = new CircuitBreaker(breaker)
+  }
+
+  get state(): BreakerState {
+    return this.#breaker.state
+  }
+
+  /** Whether it would be asked now. */
+  get isAvailable(): boolean {
+    return this.#breaker.isPassable && this.#inFlight < this.#maxInFlight
+  }
+
+  /**
+   * Runs `work`, which must settle within a time of its own: what it rejects with is passed on, and counts against
+   * the node unless it is an answer (`conflict`, `gone`). Rejects with StoreFailure `breaker` without running it.
+   */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#inFlight >= this.#maxInFlight) {
+      throw new StoreFailure('breaker', `${this.#name}: ${this.#inFlight} requests are under way already`)
+    }
+    if (!this.#breaker.admit()) {
+      throw new StoreFailure('breaker', `${this.#name}: not asked, since it did not answer lately`)
+    }
+    this.#inFlight++
+    try {
+      const result = await work()
+      this.#breaker.succeeded()
+      return result
+    } catch (error) {
+      if (isAnswer(error)) this.#breaker.succeeded()
+      else this.#breaker.failed()
+      throw error
+    } finally {
+      this.#inFlight--
+    }
+  }
+}
+
+function isAnswer(error: unknown): boolean {
+  return error instanceof StoreFailure && (error.reason === 'conflict' || error.reason === 'gone')
+}
