@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import type { RequestListener } from 'node:http'
+import type { RequestListener, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { HttpSessionStore, type HttpSessionStoreLimits } from '../../src/cluster/http-session-store.ts'
-import { membershipOf } from '../../src/cluster/membership.ts'
+import { type Membership, membershipOf } from '../../src/cluster/membership.ts'
 import { StoreFailure } from '../../src/cluster/session-store.ts'
 import { freePort } from '../support/free-ports.ts'
 import {
   Clock,
+  namedNodes,
   noSignal,
   Openings,
   openCluster,
@@ -393,3 +394,115 @@ describe('a kept connection', () => {
     expect(await reasonOf(store.put(storageKey, record, 1000))).toBe('error')
   })
 })
+
+describe('a node that does not answer', () => {
+  test('is not asked after three failures, for a second; then one request tries', async () => {
+    const clock = new Clock()
+    let isBroken = true
+    let asked = 0
+    const url = await openHttp(openings, (_, response) => {
+      asked++
+      response.writeHead(isBroken ? 500 : 404).end()
+    })
+    const membership = membershipOf(testInfo([{ id: 'n0', url }]), provider)
+    const log: string[] = []
+    const warn = (_: object, message: string) => log.push(message)
+    const store = new HttpSessionStore({
+      ...{ membership, keys: testKeys(), provider, random: seededRandom('breaker'), now: clock.now },
+      limits: { readTimeoutMs: 20_000, writeTimeoutMs: 20_000 },
+      log: { debug() {}, info() {}, warn, error() {} },
+    })
+    openings.add(() => store.close())
+    const get = () => reasonOf(store.get(storageKey, noSignal))
+    for (const reason of ['error', 'error', 'error', 'breaker', 'breaker']) expect(await get()).toBe(reason)
+    expect(await reasonOf(store.put(storageKey, record, 5000))).toBe('breaker')
+    expect([asked, store.isAvailable('n0'), store.breakers.get('n0')]).toEqual([3, false, 'open'])
+    clock.nowMs += 1000
+    expect(store.isAvailable('n0')).toBe(true)
+    isBroken = false
+    expect(await store.get(storageKey, noSignal)).toBeUndefined()
+    expect([asked, store.breakers.get('n0')]).toEqual([4, 'closed'])
+    expect(log).toEqual(['open', 'half_open', 'closed'].map(state => `session node n0: breaker ${state}`))
+  })
+
+  test('that is hung is found out by its reads, though nobody waits for them to the end', async () => {
+    const [holder, hung] = [
+      await openHttp(openings, (_, response) =>
+        response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(record),
+      ),
+      await openTcp(openings, () => {}),
+    ]
+    const store = storeOf([hung, holder], 100)
+    for (let i = 0; i < 3; i++) expect(await store.get(storageKey, noSignal)).toEqual(record)
+    await until(() => store.breakers.get('n0') === 'open')
+    const { hedged_reads: hedged } = store.counters
+    expect(await store.get(storageKey, noSignal)).toEqual(record)
+    expect(store.counters.hedged_reads).toBe(hedged)
+  })
+
+  test('gets no more requests at a time than it may have', async () => {
+    const held: ServerResponse[] = []
+    const url = await openHttp(openings, (_, response) => held.push(response))
+    const store = storeOf([url], 20_000, 20_000, { maxInFlightPerNode: 2 })
+    const reads = [store.get(storageKey, noSignal), store.get(storageKey, noSignal)]
+    expect(await reasonOf(store.get(storageKey, noSignal))).toBe('breaker')
+    await until(() => held.length === 2)
+    for (const response of held) response.writeHead(404).end()
+    expect(await Promise.all(reads)).toEqual([undefined, undefined])
+  })
+})
+
+describe('when the list changes', () => {
+  test('a session stays where it was, is read and deleted there, and its node is left alone after the time', async () => {
+    const { nodes, info, clock, keys } = await openCluster(openings, 3)
+    const membership = membershipOf(info, provider, { now: clock.now, memoryMs: 1000 })
+    const limits = { readTimeoutMs: 20_000, writeTimeoutMs: 20_000 }
+    const random = seededRandom('changing')
+    const store = new HttpSessionStore({ membership, keys, provider, random, now: clock.now, limits })
+    openings.add(() => store.close())
+    const places = Array.from({ length: 30 }, () => new Uint8Array(randomBytes(32)))
+    for (const key of places) await store.put(key, record, 60_000)
+    const leaving = nodes[2]!
+    const left = places.filter(key => membership.ownersOf(key)[0]!.id === 'n2')
+    expect(leaving.memory.entries).toBe(left.length)
+    const shorter = { ...info, revision: 2, nodes: info.nodes.slice(0, 2) }
+    membership.replace(shorter)
+    for (const key of places) expect(await store.get(key, noSignal)).toEqual(record)
+    await store.delete(left[0]!)
+    expect(await store.get(left[0]!, noSignal)).toBeUndefined()
+    expect(leaving.counters.delete.deleted).toBe(1)
+    clock.nowMs += 1000
+    const { hit } = leaving.counters.get
+    for (const key of left) expect(await store.get(key, noSignal)).toBeUndefined()
+    expect(leaving.counters.get.hit).toBe(hit)
+  })
+
+  test('the connections to an address that is in no list any more are closed', async () => {
+    const sockets = new Set<Socket>()
+    const url = await openHttp(openings, (request, response) => {
+      sockets.add(request.socket)
+      response.writeHead(404).end()
+    })
+    const clock = new Clock()
+    const info = testInfo([{ id: 'n0', url }, ...namedNodes(2).slice(1)])
+    const membership = membershipOf(info, provider, { now: clock.now, memoryMs: 1000 })
+    const random = seededRandom('leaving')
+    const store = new HttpSessionStore({ membership, keys: testKeys(), provider, random, now: clock.now })
+    openings.add(() => store.close())
+    await store.get(keyOwnedBy(membership, 'n0'), noSignal)
+    expect(sockets.size).toBe(1)
+    membership.replace(testInfo(namedNodes(3).slice(1), { revision: 2 }))
+    await new Promise(resolve => setTimeout(resolve, 50))
+    expect([...sockets].some(socket => socket.destroyed)).toBe(false)
+    clock.nowMs += 1000
+    membership.replace(testInfo(namedNodes(3).slice(1), { revision: 3 }))
+    await until(() => [...sockets].every(socket => socket.destroyed))
+  })
+})
+
+function keyOwnedBy(membership: Membership, id: string): Uint8Array {
+  for (;;) {
+    const key = new Uint8Array(randomBytes(32))
+    if (membership.ownersOf(key)[0]!.id === id) return key
+  }
+}

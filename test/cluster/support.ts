@@ -1,5 +1,6 @@
 /** What the tests of the cluster have in common: a clock to turn, keys that are known, nodes on real sockets. */
 import { createHash, hkdfSync } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import { type ClusterInfo, parseClusterInfo } from '../../src/cluster/cluster-info.ts'
@@ -240,3 +241,5 @@ export async function until(condition: () => boolean): Promise<void> {
 
 /** A signal that is never aborted. */
 export const noSignal = new AbortController().signal
+// Shared by everybody who waits in a test.
+setMaxListeners(0, noSignal)
