@@ -17,7 +17,7 @@ import type { EpochKeys } from './epoch-keys.ts'
 import type { ClusterKeys } from './keys.ts'
 import type { OwnerChoice } from './owner-choice.ts'
 import { openSession, sealSession } from './sealed-record.ts'
-import { SessionIds } from './session-ids.ts'
+import { type DrawnId, SessionIds } from './session-ids.ts'
 import { type SessionStore, StoreFailure, type StoreFailureReason } from './session-store.ts'
 import { SingleFlight, startedNow } from './single-flight.ts'
 import { clusterTickets } from './ticket-keys.ts'
@@ -89,17 +89,8 @@ export class ClusterSessionCache implements SessionCache {
 
   /** A new ID whose owner suits (`OwnerChoice`). Empty when no node is active or no key epoch has begun. */
   drawId(random: RandomBytes): Uint8Array {
-    const owners = this.#owners
-    const suitable = owners?.suitable()
-    if (suitable?.size === 0) return emptyBytes
-    const loadOf = (storageKey: Uint8Array) => {
-      if (owners === undefined || suitable === undefined) return 0
-      const owner = owners.ownerOf(storageKey)
-      return suitable.has(owner) ? owners.loadOf(owner) : undefined
-    }
-    const drawn = this.#ids.draw(random, loadOf, Math.min(2, suitable?.size ?? 1))
+    const drawn = this.#owners ? this.#drawFor(this.#owners, random) : this.#ids.draw(random, () => 0, 1)
     if (drawn === undefined) return emptyBytes
-    owners?.choose(owners.ownerOf(drawn.storageKey))
     this.counters.drawn++
     this.counters.redrawn += drawn.suited ? drawn.unsuited : drawn.unsuited - 1
     if (!drawn.suited) this.counters.unsuited++
@@ -163,6 +154,18 @@ export class ClusterSessionCache implements SessionCache {
     }
     clearTimeout(timer)
     return this.#underWay.size
+  }
+
+  #drawFor(owners: OwnerChoice, random: RandomBytes): DrawnId | undefined {
+    const suitable = owners.suitable()
+    if (suitable.size === 0) return undefined
+    const loadOf = (storageKey: Uint8Array) => {
+      const owner = owners.ownerOf(storageKey)
+      return suitable.has(owner) ? owners.loadOf(owner) : undefined
+    }
+    const drawn = this.#ids.draw(random, loadOf, Math.min(2, suitable.size))
+    if (drawn !== undefined) owners.choose(owners.ownerOf(drawn.storageKey))
+    return drawn
   }
 
   async #fetch(storageKey: Uint8Array, signal: AbortSignal): Promise<Lookup> {

@@ -9,10 +9,14 @@ import { StoreFailure } from './session-store.ts'
 export function withinBudget<T>(timeoutMs: number, work: (end: AbortSignal) => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const ending = new AbortController()
-    const timer = setTimeout(() => {
+    const expire = () => {
       const failure = new StoreFailure('timeout', `no answer within ${timeoutMs} ms`)
       reject(failure)
       ending.abort(failure)
+    }
+    // Where this process itself was held up, the answer may lie in a socket already: sockets are read between two timers.
+    let timer = setTimeout(() => {
+      timer = setTimeout(expire, 0)
     }, timeoutMs)
     work(ending.signal)
       .then(resolve, reject)

@@ -422,8 +422,11 @@ function closedError(when: string): Error {
 
 const nodeTimers: Timers = {
   now: () => performance.now(),
+  // Where this process itself was held up, the answer may lie in a socket already: sockets are read between two timers.
   schedule: (delayMs, callback) => {
-    const timer = setTimeout(callback, delayMs)
+    let timer = setTimeout(() => {
+      timer = setTimeout(callback, 0)
+    }, delayMs)
     return () => clearTimeout(timer)
   },
 }
