@@ -2,6 +2,7 @@ import {
   type ClusterInfo,
   type ClusterKeys,
   createSessionNode,
+  membershipOf,
   readClusterInfo,
   readClusterKeys,
   type SessionNode,
@@ -67,7 +68,7 @@ export async function startSessionNode(
     )
   }
   const address = { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 80) }
-  const node = createSessionNode({ info, nodeId, keys, provider, now })
+  const node = createSessionNode({ membership: membershipOf(info, provider), nodeId, keys, provider, now })
   try {
     await node.listen(address.host, address.port)
   } catch (error) {

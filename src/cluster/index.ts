@@ -21,6 +21,7 @@ export {
 } from './cluster-session-cache.ts'
 export type { KeyPeriod } from './epoch-keys.ts'
 export { GuardedStore, type GuardedStoreOptions } from './guarded-store.ts'
+export type { ClusterHealth, NodeHealth, ProcessHealth } from './health.ts'
 export {
   defaultHttpSessionStoreLimits,
   HttpSessionStore,
@@ -32,6 +33,8 @@ export { ClusterKeys, makeClusterKeys, maxLiveEpochs, parseClusterKeys, readClus
 export { Membership, type MembershipOptions, membershipOf } from './membership.ts'
 export { HttpTransport, type NodeReply, type NodeRequest, type NodeTransport } from './node-transport.ts'
 export { OwnerChoice, type OwnerChoiceOptions } from './owner-choice.ts'
+export { ClusterMetrics, type ClusterMetricsOptions, type MeasuredMember } from './metrics.ts'
+export type { NodeTls } from './node-tls.ts'
 export {
   chord,
   kademlia,

@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { clusterDigest } from '../../src/cluster/cluster-info.ts'
+import { membershipOf } from '../../src/cluster/membership.ts'
 import type { SessionNode, SessionNodeLimits } from '../../src/cluster/session-node.ts'
 import { createSessionNode } from '../../src/cluster/session-node.ts'
 import { ApiMisuse } from '../../src/errors.ts'
@@ -24,7 +25,14 @@ async function openNode(wanted: Partial<SessionNodeLimits> = {}): Promise<void> 
   const limits = { ...smallMemory, ...wanted }
   clock.nowMs = startMs
   const keys = testKeys([{ epoch: 1 }, { epoch: 2, notBeforeMs: startMs + 3_600_000 }])
-  const opened = createSessionNode({ info, nodeId: 'a', keys, provider, now: clock.now, limits })
+  const opened = createSessionNode({
+    membership: membershipOf(info, provider),
+    nodeId: 'a',
+    keys,
+    provider,
+    now: clock.now,
+    limits,
+  })
   port = (await opened.listen('127.0.0.1', 0)).port
   openings.add(() => opened.close())
   node = opened
@@ -373,13 +381,25 @@ describe('listening', () => {
   })
 
   test('on a port that is taken rejects', async () => {
-    const second = createSessionNode({ info, nodeId: 'b', keys: testKeys(), provider, now: clock.now })
+    const second = createSessionNode({
+      membership: membershipOf(info, provider),
+      nodeId: 'b',
+      keys: testKeys(),
+      provider,
+      now: clock.now,
+    })
     await expect(second.listen('127.0.0.1', port)).rejects.toThrow('EADDRINUSE')
   })
 
   test('as a node that is not in cluster_info is refused', () => {
     expect(() =>
-      createSessionNode({ info, nodeId: 'z', keys: testKeys(), provider, now: clock.now }),
+      createSessionNode({
+        membership: membershipOf(info, provider),
+        nodeId: 'z',
+        keys: testKeys(),
+        provider,
+        now: clock.now,
+      }),
     ).toThrow(ApiMisuse)
   })
 })
