@@ -21,7 +21,13 @@ export {
 } from './cluster-session-cache.ts'
 export type { KeyPeriod } from './epoch-keys.ts'
 export { GuardedStore, type GuardedStoreOptions } from './guarded-store.ts'
-export type { ClusterHealth, NodeHealth, ProcessHealth } from './health.ts'
+export {
+  type ClusterHealth,
+  clusterHealth,
+  type NodeHealth,
+  type ProcessHealth,
+  processHealth,
+} from './health.ts'
 export {
   defaultHttpSessionStoreLimits,
   HttpSessionStore,
@@ -31,10 +37,10 @@ export {
 } from './http-session-store.ts'
 export { ClusterKeys, makeClusterKeys, maxLiveEpochs, parseClusterKeys, readClusterKeys } from './keys.ts'
 export { Membership, type MembershipOptions, membershipOf } from './membership.ts'
-export { HttpTransport, type NodeReply, type NodeRequest, type NodeTransport } from './node-transport.ts'
-export { OwnerChoice, type OwnerChoiceOptions } from './owner-choice.ts'
 export { ClusterMetrics, type ClusterMetricsOptions, type MeasuredMember } from './metrics.ts'
 export type { NodeTls } from './node-tls.ts'
+export { HttpTransport, type NodeReply, type NodeRequest, type NodeTransport } from './node-transport.ts'
+export { OwnerChoice, type OwnerChoiceOptions } from './owner-choice.ts'
 export {
   chord,
   kademlia,
@@ -55,4 +61,5 @@ export {
   type SessionNodeOptions,
 } from './session-node.ts'
 export { type SessionStore, StoreFailure, type StoreFailureReason } from './session-store.ts'
+export { createStatusServer } from './status-server.ts'
 export { clusterTickets } from './ticket-keys.ts'

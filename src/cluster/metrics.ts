@@ -20,9 +20,10 @@ export interface ClusterMetricsOptions {
 /** As much of a ClusterMember as is shown. */
 export interface MeasuredMember {
   readonly sessionCache: {
-    readonly counters: Pick<ClusterSessionCacheCounters, 'store_put_total' | 'store_delete_total'> & {
-      readonly forgotten?: number
-    }
+    readonly counters: Pick<
+      ClusterSessionCacheCounters,
+      'store_put_total' | 'store_delete_total' | 'forgotten'
+    >
   }
   /** A store on an engine has no session nodes, and so neither of these. */
   readonly store: {
@@ -209,7 +210,7 @@ const memberFamilies: readonly Family<MeasuredMember>[] = [
     name: 'ringtls_sessions_forgotten_total',
     type: 'counter',
     help: 'Sessions forgotten since a fatal alert ended a connection of theirs.',
-    read: ({ sessionCache }) => [[sessionCache.counters.forgotten ?? 0]],
+    read: ({ sessionCache }) => [[sessionCache.counters.forgotten]],
   },
   {
     name: 'ringtls_breaker_state',
