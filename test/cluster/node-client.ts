@@ -97,7 +97,10 @@ export class NodeClient {
   ask(wanted: Ask = {}): Promise<Answer> {
     const { method = 'GET', path = keyPath(1), body } = wanted
     const { host = '127.0.0.1', port, tls } = this.options
-    const options = { host, port, method, path, headers: this.headersOf(wanted), agent: false } as const
+    // node:http would send the body of a GET without saying how long it is.
+    const length = body === undefined ? {} : { 'content-length': String(body.length) }
+    const headers = { ...length, ...this.headersOf(wanted) }
+    const options = { host, port, method, path, headers, agent: false } as const
     return new Promise((resolve, reject) => {
       const onResponse = (response: IncomingMessage) => {
         const parts: Buffer[] = []
