@@ -144,7 +144,10 @@ function measure(server: Server, metrics: ClusterMetrics, member: ClusterMember 
   metrics.watchHandshakes()
   if (member) metrics.watchMember(member)
   server.on('secureConnection', ({ handshake }: TLSSocket) => {
-    if (handshake) metrics.countHandshake(handshake.reason)
+    if (!handshake) return
+    const { reason, lookupMs } = handshake
+    metrics.countHandshake(reason)
+    if (lookupMs !== undefined) metrics.countLookup(reason, lookupMs)
   })
   server.on('tlsClientError', () => metrics.countFailure())
 }
