@@ -2,7 +2,11 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { makeClusterKeys } from '../cluster/index.ts'
 import { createSecureContext } from '../node/index.ts'
-import { makeCertificateAuthority, makeServerCertificate } from '../pki/make-certificates.ts'
+import {
+  makeCertificateAuthority,
+  makeNodeCertificate,
+  makeServerCertificate,
+} from '../pki/make-certificates.ts'
 import { errnoOf, UsageError } from './failures.ts'
 import { fileReason } from './files.ts'
 
@@ -14,6 +18,8 @@ export interface NewCluster {
   readonly host: string
   /** Where each node's session store will listen, such as http://127.0.0.1:7801. */
   readonly urls: readonly string[]
+  /** Whether those are https: then both sides need certificates. */
+  readonly nodeTls?: boolean
 }
 
 /** A file that was written, and what it is for. */
@@ -34,32 +40,50 @@ const purposes = {
   'cluster.key': 'the key that servers share (mode 0600): --cluster-key',
 } as const
 
+const nodePurposes = {
+  'node-ca.pem': 'the authority of session nodes and servers among themselves: --node-ca',
+  'node.pem': 'the certificate, for every session node and server: --node-cert',
+  'node.key': 'its private key (mode 0600): --node-key',
+} as const
+
 /** Writes all that servers and clients of a new cluster need. Overwrites nothing. */
 export async function makeClusterDirectory({
   directory,
   host,
   urls,
+  nodeTls = false,
 }: NewCluster): Promise<readonly MadeFile[]> {
-  refuseToOverwrite(directory)
+  const files = { ...purposes, ...(nodeTls ? nodePurposes : {}) }
+  refuseToOverwrite(directory, Object.keys(files))
   orRefuse(directory, () => makeDirectory(resolve(directory)))
   const { random, now } = createSecureContext()
   const hosts = [...new Set([host, 'localhost', '127.0.0.1', '::1'])]
   const nowMs = now()
   const ca = await makeCertificateAuthority({ commonName: 'ringtls demo authority', nowMs, validDays })
   const server = await makeServerCertificate({ ca, hosts, nowMs, validDays })
-  const contents: Record<keyof typeof purposes, string> = {
+  const contents: Record<keyof typeof purposes, string> & Partial<NodeContents> = {
     'ca.pem': ca.certificatePem,
     'server.pem': server.certificatePem,
     'server.key': server.keyPem,
     'cluster.json': clusterInfoText(urls),
     'cluster.key': makeClusterKeys({ random, nowMs }),
+    ...(nodeTls ? await nodeContents(hosts, nowMs) : {}),
   }
   orRefuse(directory, () => writeAll(directory, contents))
-  return Object.entries(purposes).map(([name, purpose]) => ({ name, purpose }))
+  return Object.entries(files).map(([name, purpose]) => ({ name, purpose }))
 }
 
-function refuseToOverwrite(directory: string): void {
-  const there = Object.keys(purposes).filter(name => existsSync(join(directory, name)))
+type NodeContents = Record<keyof typeof nodePurposes, string>
+
+/** An authority of their own: whoever has a certificate for clients of the public port is nobody among the nodes. */
+async function nodeContents(hosts: readonly string[], nowMs: number): Promise<NodeContents> {
+  const ca = await makeCertificateAuthority({ commonName: 'ringtls node authority', nowMs, validDays })
+  const node = await makeNodeCertificate({ ca, hosts, nowMs, validDays })
+  return { 'node-ca.pem': ca.certificatePem, 'node.pem': node.certificatePem, 'node.key': node.keyPem }
+}
+
+function refuseToOverwrite(directory: string, names: readonly string[]): void {
+  const there = names.filter(name => existsSync(join(directory, name)))
   if (there.length > 0) {
     throw new UsageError(
       `${directory}: has ${there.join(', ')} already, and init overwrites nothing; choose another directory`,

@@ -1,7 +1,11 @@
 import {
   type ClusterInfo,
   type ClusterKeys,
+  type ClusterLog,
+  type ClusterMetrics,
   createSessionNode,
+  type Membership,
+  type NodeTls,
   readClusterInfo,
   readClusterKeys,
   type SessionNode,
@@ -9,11 +13,13 @@ import {
 import type { SecureContext } from '../node/index.ts'
 import { UsageError } from './failures.ts'
 import { listenError } from './listening.ts'
+import { readNodeTls } from './node-certificates.ts'
+import type { NodeFlags } from './node-flags.ts'
 import type { Address } from './options.ts'
 import type { Output } from './output.ts'
 
 /** The options that say which cluster a process belongs to, and as what. */
-export interface ClusterFlags {
+export interface ClusterFlags extends NodeFlags {
   readonly cluster?: string
   readonly clusterKey?: string
   readonly node?: string
@@ -24,6 +30,10 @@ export interface ClusterFiles {
   readonly info: ClusterInfo
   readonly keys: ClusterKeys
   readonly nodeId: string
+  /** For nodes with an https url. */
+  readonly tls: NodeTls | undefined
+  /** Where the node's own store listens, if not at its url. */
+  readonly listen: Address | undefined
   /** The path of cluster_info, for errors. */
   readonly path: string
 }
@@ -33,11 +43,15 @@ export type Surroundings = Pick<SecureContext, 'provider' | 'random' | 'now'>
 
 /** Reads the files of a cluster; `undefined` when none of the options was given. */
 export function readClusterFiles(
-  { cluster, clusterKey, node }: ClusterFlags,
+  flags: ClusterFlags,
   { provider, now }: Surroundings,
   output: Output,
 ): ClusterFiles | undefined {
-  if (cluster === undefined && clusterKey === undefined && node === undefined) return undefined
+  const { cluster, clusterKey, node } = flags
+  if (cluster === undefined && clusterKey === undefined && node === undefined) {
+    refuseNodeOptions(flags)
+    return undefined
+  }
   if (cluster === undefined || clusterKey === undefined || node === undefined) {
     const given = { '--cluster': cluster, '--cluster-key': clusterKey, '--node': node }
     const missing = Object.entries(given).filter(([, value]) => value === undefined)
@@ -52,26 +66,60 @@ export function readClusterFiles(
     const known = info.nodes.map(({ id }) => id).join(', ')
     throw new UsageError(`--node ${node}: ${cluster} has no such node; choose from ${known}`)
   }
-  return { info, keys, nodeId: node, path: cluster }
+  const tls = readNodeTls(flags, { info, path: cluster })
+  return { info, keys, nodeId: node, tls, listen: flags.nodeListen, path: cluster }
 }
 
-/** Starts the session store of a node on the address that cluster_info gives it. */
+function refuseNodeOptions({ nodeListen, nodeCert, nodeKey, nodeCa }: NodeFlags): void {
+  const given = {
+    '--node-listen': nodeListen,
+    '--node-cert': nodeCert,
+    '--node-key': nodeKey,
+    '--node-ca': nodeCa,
+  }
+  const [useless] = Object.entries(given).find(([, value]) => value !== undefined) ?? []
+  if (useless !== undefined)
+    throw new UsageError(`${useless} is of no use without --cluster: add it, or leave it out`)
+}
+
+/** What a session store shares with the rest of its process. */
+export interface SessionNodeParts {
+  readonly membership: Membership
+  readonly metrics: ClusterMetrics
+  readonly log: ClusterLog
+}
+
+/** Starts the session store of a node on the address that cluster_info gives it, or `--node-listen`. */
 export async function startSessionNode(
-  { info, keys, nodeId, path }: ClusterFiles,
+  { nodeId, keys, tls, path, listen }: ClusterFiles,
   { provider, now }: Surroundings,
+  parts: SessionNodeParts,
 ): Promise<{ node: SessionNode; address: Address }> {
-  const url = new URL(info.nodes.find(({ id }) => id === nodeId)!.url)
-  if (url.protocol !== 'http:') {
-    throw new UsageError(
-      `${path}: node ${nodeId} has ${url.origin}, and its store speaks http; put a proxy in front of it, or change the url`,
-    )
-  }
-  const address = { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 80) }
-  const node = createSessionNode({ info, nodeId, keys, provider, now })
+  const { url } = parts.membership.info.nodes.find(({ id }) => id === nodeId)!
+  const wanted = listen ?? addressOf(url)
+  const isEncrypted = url.startsWith('https:')
+  const node = createSessionNode({
+    ...parts,
+    nodeId,
+    keys,
+    provider,
+    now,
+    tls: isEncrypted ? tls : undefined,
+  })
   try {
-    await node.listen(address.host, address.port)
+    const { port } = await node.listen(wanted.host, wanted.port)
+    return { node, address: { host: wanted.host, port } }
   } catch (error) {
-    throw listenError(error, address, `change the url of node ${nodeId} in ${path}`)
+    const remedy =
+      listen === undefined
+        ? `change the url of node ${nodeId} in ${path}, or say with --node-listen where to listen`
+        : 'choose another with --node-listen'
+    throw listenError(error, wanted, remedy)
   }
-  return { node, address }
+}
+
+function addressOf(url: string): Address {
+  const { protocol, hostname, port } = new URL(url)
+  const usual = protocol === 'https:' ? 443 : 80
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? usual : Number(port) }
 }

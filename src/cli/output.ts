@@ -1,3 +1,4 @@
+import type { ClusterLog } from '../cluster/index.ts'
 import { oneLine } from './failures.ts'
 
 /** What a command prints: for people a line of text, for programs (`--json`) one object a line. */
@@ -15,8 +16,14 @@ export interface Output {
   note(line: string): void
 }
 
-/** The output of a command that was or was not given `--json`. */
-export function createOutput({ json = false }: { json?: boolean | undefined }): Output {
+/** The output of a command that was or was not given `--json`. With a `log`, stderr is the log's, and notes are lines of it. */
+export function createOutput({
+  json = false,
+  log,
+}: {
+  json?: boolean | undefined
+  log?: ClusterLog | undefined
+}): Output {
   return {
     isJson: json,
     print: ({ json: object, text }) => {
@@ -24,7 +31,8 @@ export function createOutput({ json = false }: { json?: boolean | undefined }): 
       else if (text !== undefined) process.stdout.write(`${text}\n`)
     },
     note: line => {
-      process.stderr.write(`ringtls: ${oneLine(line)}\n`)
+      if (log) log.warn({}, oneLine(line))
+      else process.stderr.write(`ringtls: ${oneLine(line)}\n`)
     },
   }
 }

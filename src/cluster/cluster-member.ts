@@ -6,6 +6,7 @@ import { ClusterSessionCache } from './cluster-session-cache.ts'
 import { HttpSessionStore, type HttpSessionStoreLimits } from './http-session-store.ts'
 import type { ClusterKeys } from './keys.ts'
 import { type Membership, membershipOf } from './membership.ts'
+import type { NodeTls } from './node-tls.ts'
 import { OwnerChoice } from './owner-choice.ts'
 
 export interface ClusterMemberOptions {
@@ -20,6 +21,8 @@ export interface ClusterMemberOptions {
   readonly limits?: Partial<HttpSessionStoreLimits>
   /** How long a placement is still read after `membership.replace`: as long as sessions live, 10 minutes by default. */
   readonly memoryMs?: number
+  /** What nodes with an https url are shown, and verified by. */
+  readonly tls?: NodeTls | undefined
   readonly log?: ClusterLog
 }
 
@@ -47,8 +50,8 @@ export function joinCluster(options: ClusterMemberOptions): ClusterMember {
     )
   }
   const membership = membershipOf(info, provider, { now, ...(memoryMs === undefined ? {} : { memoryMs }) })
-  const { limits = {}, log } = options
-  const surroundings = { membership, keys, provider, random, now, limits, ...(log ? { log } : {}) }
+  const { limits = {}, tls, log } = options
+  const surroundings = { membership, keys, provider, random, now, limits, tls, ...(log ? { log } : {}) }
   const store = new HttpSessionStore(surroundings)
   const isAvailable = (id: string) => store.isAvailable(id)
   const owners = new OwnerChoice({ membership, nodeId, isAvailable })

@@ -11,6 +11,7 @@ import { type ClusterLog, silentLog } from './cluster-log.ts'
 import type { ClusterKeys } from './keys.ts'
 import type { Membership } from './membership.ts'
 import { NodeGuard } from './node-guard.ts'
+import type { NodeTls } from './node-tls.ts'
 import { ConnectionClosed, HttpTransport, type NodeReply, type NodeTransport } from './node-transport.ts'
 import { digestHeader, lifetimeHeader, signRequest } from './request-signature.ts'
 import { type SessionStore, StoreFailure } from './session-store.ts'
@@ -26,6 +27,8 @@ export interface HttpSessionStoreOptions {
   readonly limits?: Partial<HttpSessionStoreLimits>
   /** HTTP by default. */
   readonly transport?: NodeTransport
+  /** What nodes with an https url are shown, and verified by. */
+  readonly tls?: NodeTls | undefined
   readonly log?: ClusterLog
 }
 
@@ -106,7 +109,8 @@ export class HttpSessionStore implements SessionStore {
     this.#limits = { ...defaultHttpSessionStoreLimits, ...limits }
     const { connectionsPerNode, writeTimeoutMs } = this.#limits
     this.#transport =
-      options.transport ?? new HttpTransport({ connectionsPerNode, timeoutMs: writeTimeoutMs })
+      options.transport ??
+      new HttpTransport({ connectionsPerNode, timeoutMs: writeTimeoutMs, tls: options.tls })
     this.#log = options.log ?? silentLog
     membership.onChange(() => this.#transport.keepOnly(membership.reachable))
   }

@@ -22,6 +22,13 @@ export {
 export type { KeyPeriod } from './epoch-keys.ts'
 export { GuardedStore, type GuardedStoreOptions } from './guarded-store.ts'
 export {
+  type ClusterHealth,
+  clusterHealth,
+  type NodeHealth,
+  type ProcessHealth,
+  processHealth,
+} from './health.ts'
+export {
   defaultHttpSessionStoreLimits,
   HttpSessionStore,
   type HttpSessionStoreCounters,
@@ -30,6 +37,8 @@ export {
 } from './http-session-store.ts'
 export { ClusterKeys, makeClusterKeys, maxLiveEpochs, parseClusterKeys, readClusterKeys } from './keys.ts'
 export { Membership, type MembershipOptions, membershipOf } from './membership.ts'
+export { ClusterMetrics, type ClusterMetricsOptions, type MeasuredMember } from './metrics.ts'
+export type { NodeTls } from './node-tls.ts'
 export { HttpTransport, type NodeReply, type NodeRequest, type NodeTransport } from './node-transport.ts'
 export { OwnerChoice, type OwnerChoiceOptions } from './owner-choice.ts'
 export {
@@ -52,4 +61,5 @@ export {
   type SessionNodeOptions,
 } from './session-node.ts'
 export { type SessionStore, StoreFailure, type StoreFailureReason } from './session-store.ts'
+export { createStatusServer } from './status-server.ts'
 export { clusterTickets } from './ticket-keys.ts'

@@ -1,5 +1,6 @@
 import { Pool } from 'undici'
 import type { ClusterNode } from './cluster-info.ts'
+import { type NodeTls, nodeClientTls } from './node-tls.ts'
 import { digestHeader } from './request-signature.ts'
 import { maxSealedBytes } from './sealed-record.ts'
 import { StoreFailure } from './session-store.ts'
@@ -40,6 +41,8 @@ export interface HttpTransportOptions {
   readonly connectionsPerNode: number
   /** The longest that any request may take. */
   readonly timeoutMs: number
+  /** What nodes with an https url are shown, and verified by. */
+  readonly tls?: NodeTls | undefined
 }
 
 /** Over HTTP. Connections are kept and carry one request at a time: a late answer cannot meet the next request. */
@@ -92,7 +95,7 @@ export class HttpTransport implements NodeTransport {
 
   #openPool(url: string): Pool {
     if (this.#isClosed) throw new StoreFailure('error', 'the store is closed')
-    const { connectionsPerNode, timeoutMs } = this.#options
+    const { connectionsPerNode, timeoutMs, tls } = this.#options
     return new Pool(url, {
       connections: connectionsPerNode,
       pipelining: 1,
@@ -102,6 +105,7 @@ export class HttpTransport implements NodeTransport {
       bodyTimeout: timeoutMs,
       maxHeaderSize: 8192,
       maxResponseSize: maxSealedBytes,
+      ...(tls && { connect: nodeClientTls(tls) }),
     })
   }
 }

@@ -4,21 +4,28 @@
  *     PUT    /v1/sessions/{43 base64url}   204, or 409 when there are other bytes, or 410
  *     GET    /v1/sessions/{43 base64url}   200 with the record, 404, or 410
  *     DELETE /v1/sessions/{43 base64url}   204, and 410 for who asks afterwards
- *     GET    /healthz                      200, without authentication
+ *     GET    /healthz                      200, or 503 while it shuts down, without authentication
+ *     GET    /metrics                      200, without authentication
  *
- * It holds nothing that it could open, in memory alone: a node that restarts is empty, and its sessions are
- * full handshakes.
+ * docs/session-node.openapi.yaml has every status of each. It holds nothing that it could open, in memory alone:
+ * a node that restarts is empty, and its sessions are full handshakes.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { emptyBytes } from '../bytes.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
 import { ApiMisuse } from '../errors.ts'
 import { maxLifetimeSeconds } from '../session/session.ts'
-import { type ClusterInfo, clusterDigest } from './cluster-info.ts'
+import { base64url32 } from './base64url.ts'
+import { type ClusterLog, silentLog } from './cluster-log.ts'
+import { clusterHealth, type NodeHealth } from './health.ts'
+import { type HttpLimits, HttpService, noKeepAlive, pathOf, type Reply } from './http-service.ts'
 import type { ClusterKeys } from './keys.ts'
+import { LogThrottle } from './log-throttle.ts'
+import type { Membership } from './membership.ts'
+import { ClusterMetrics } from './metrics.ts'
+import type { NodeTls } from './node-tls.ts'
 import { NonceMemory } from './nonce-memory.ts'
-import { RecordMemory } from './record-memory.ts'
+import { type RecordLimits, RecordMemory } from './record-memory.ts'
 import {
   digestHeader,
   lifetimeHeader,
@@ -28,30 +35,29 @@ import {
   verifyRequest,
 } from './request-signature.ts'
 import { maxSealedBytes } from './sealed-record.ts'
+import { StatusPages } from './status-pages.ts'
 
 export interface SessionNodeOptions {
-  readonly info: ClusterInfo
-  /** Which of the nodes in `info` this one is. */
+  /** Followed as it changes: its digest is compared with that of every request, and returned. */
+  readonly membership: Membership
+  /** Which of the nodes of `membership` this one is. */
   readonly nodeId: string
+  /** Followed as they change. */
   readonly keys: ClusterKeys
   readonly provider: CryptoProvider
   /** ms since 1970. */
   readonly now: () => number
   readonly limits?: Partial<SessionNodeLimits>
+  /** With it the node listens with https and serves nobody who does not show a certificate of `ca`. */
+  readonly tls?: NodeTls | undefined
+  readonly log?: ClusterLog
+  /** What `/metrics` shows beside this node; without it, this node alone. */
+  readonly metrics?: ClusterMetrics
 }
 
-export interface SessionNodeLimits {
-  readonly maxRecords: number
-  readonly maxBytes: number
-  readonly maxTombstones: number
+export interface SessionNodeLimits extends RecordLimits, HttpLimits {
   /** Requests that may be accepted in 60 s: beyond it is 503, never a request that could be a replay. */
   readonly maxNonces: number
-  readonly maxConnections: number
-  readonly maxHeaderBytes: number
-  /** From a request's first byte to its last. */
-  readonly requestTimeoutMs: number
-  /** How long an idle connection is kept for its client. */
-  readonly keepAliveTimeoutMs: number
 }
 
 export const defaultSessionNodeLimits: SessionNodeLimits = {
@@ -67,20 +73,19 @@ export const defaultSessionNodeLimits: SessionNodeLimits = {
 
 /** What happened so far, each a count from zero. */
 export interface SessionNodeCounters {
+  /** Every reply, by method and status such as `GET 200`; `other` for other methods, and for what was no request. */
+  readonly replies: Record<string, number>
   readonly get: { hit: number; miss: number; gone: number }
   readonly put: { stored: number; same: number; other: number; deleted: number }
   readonly delete: { deleted: number; missing: number }
   /** 401, by reason: `clock_skew` is where clocks that differ show first, `wrong_mac` a wrong key or target. */
   readonly unauthorized: Record<SignatureFault | 'replayed', number>
-  /** Requests that were not understood, by status; 404 here is a path that is none of ours. */
-  readonly refused: Record<RefusalStatus, number>
   nonces_full: number
   /** Requests of servers whose cluster_info is not this node's. */
   cluster_digest_mismatch: number
+  /** Connections that got no reply: one too many, or TLS that failed, as without a certificate of the cluster. */
+  readonly refused_connections: { too_many: number; tls: number }
 }
-
-/** Statuses of requests that say something wrong, whoever signed them. */
-type RefusalStatus = 400 | 404 | 405 | 413 | 415
 
 export interface SessionNode {
   readonly counters: SessionNodeCounters
@@ -91,70 +96,82 @@ export interface SessionNode {
     readonly evictions: number
     readonly tombstones: number
   }
+  /** What `/healthz` says. */
+  readonly health: NodeHealth
   /** Port 0 takes a free one. Rejects when the address cannot be had. */
   listen(host: string, port: number): Promise<AddressInfo>
   /** Where it listens; `undefined` before and after. */
   address(): AddressInfo | undefined
-  /** Stops listening and drops every connection. */
-  close(): Promise<void>
+  /**
+   * Stops listening, drops idle connections at once, answers requests that are under way for up to `graceMs`, 200
+   * by default, and drops what is left. `/healthz` says 503 meanwhile to whoever is still connected.
+   */
+  close(graceMs?: number): Promise<void>
 }
 
-/** Throws ApiMisuse when `nodeId` is none of the nodes in `info`. */
+/** Throws ApiMisuse when `nodeId` is none of the nodes of `membership`. */
 export function createSessionNode(options: SessionNodeOptions): SessionNode {
-  const { info, nodeId } = options
-  if (!info.nodes.some(node => node.id === nodeId)) {
+  const { nodes } = options.membership.info
+  if (!nodes.some(node => node.id === options.nodeId)) {
     throw new ApiMisuse(
-      `${nodeId}: no such node in cluster_info; known are ${info.nodes.map(n => n.id).join(', ')}`,
+      `${options.nodeId}: no such node in cluster_info; known are ${nodes.map(n => n.id).join(', ')}`,
     )
   }
   return new HttpSessionNode(options)
 }
 
-/** What a request is answered with. */
-interface Reply {
-  readonly status: number
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: Uint8Array
-}
-
-/** Connections are few: who shows no good signature has none beyond his reply, or strangers would soon hold them all. */
-const noKeepAlive = { connection: 'close' }
-
 const methods = ['GET', 'PUT', 'DELETE'] as const
 type Method = (typeof methods)[number]
+/** Any other method is counted as one, or strangers would make the list of counters long. */
+const countedMethods = [...methods, 'HEAD']
 
 // The last character of 32 bytes in base64url has two bits to spare: only one spelling is a path.
 const sessionPath = /^\/v1\/sessions\/([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])$/
 
+/** Of so many foreign lists a log tells each once; beyond it, none. */
+const maxForeignDigests = 64
+
 class HttpSessionNode implements SessionNode {
   readonly counters: SessionNodeCounters = {
+    replies: {},
     get: { hit: 0, miss: 0, gone: 0 },
     put: { stored: 0, same: 0, other: 0, deleted: 0 },
     delete: { deleted: 0, missing: 0 },
     unauthorized: { malformed: 0, unknown_epoch: 0, wrong_mac: 0, clock_skew: 0, replayed: 0 },
-    refused: { 400: 0, 404: 0, 405: 0, 413: 0, 415: 0 },
     nonces_full: 0,
     cluster_digest_mismatch: 0,
+    refused_connections: { too_many: 0, tls: 0 },
   }
-  readonly #nodeId: string
-  readonly #digest: string
-  readonly #keys: ClusterKeys
-  readonly #provider: CryptoProvider
-  readonly #now: () => number
+  readonly #options: SessionNodeOptions
   readonly #records: RecordMemory
   readonly #nonces: NonceMemory
-  readonly #server: Server
+  readonly #service: HttpService
+  readonly #pages: StatusPages
+  readonly #log: ClusterLog
+  readonly #throttle: LogThrottle
+  readonly #foreignDigests = new Set<string>()
 
-  constructor({ info, nodeId, keys, provider, now, limits }: SessionNodeOptions) {
-    const bounds = { ...defaultSessionNodeLimits, ...limits }
-    this.#nodeId = nodeId
-    this.#digest = clusterDigest(info, bytes => provider.hash('sha256').update(bytes).digest())
-    this.#keys = keys
-    this.#provider = provider
-    this.#now = now
-    this.#records = new RecordMemory(bounds, now)
-    this.#nonces = new NonceMemory({ memoryMs: nonceMemoryMs, maxNonces: bounds.maxNonces })
-    this.#server = serverOf(bounds, (request, response) => void this.#serve(request, response))
+  constructor(options: SessionNodeOptions) {
+    const { now, keys, tls, log = silentLog, metrics = new ClusterMetrics({ now }) } = options
+    const limits = { ...defaultSessionNodeLimits, ...options.limits }
+    this.#options = options
+    this.#log = log
+    this.#throttle = new LogThrottle(log, now)
+    this.#records = new RecordMemory(limits, now)
+    this.#nonces = new NonceMemory({ memoryMs: nonceMemoryMs, maxNonces: limits.maxNonces })
+    this.#service = new HttpService({
+      ...{ limits, tls, answer: request => this.#answerTo(request) },
+      headers: () => ({ [digestHeader]: options.membership.digest }),
+      onReply: (method, status) => this.#countReply(method, status),
+      onRefusedConnection: why => this.#countRefusedConnection(why),
+    })
+    this.#pages = new StatusPages({
+      health: () => this.health,
+      isDraining: () => this.#service.isDraining,
+      metrics,
+    })
+    metrics.watchNode(this)
+    metrics.watchKeys(keys)
   }
 
   get memory() {
@@ -162,49 +179,46 @@ class HttpSessionNode implements SessionNode {
     return { entries, bytes, evictions, tombstones }
   }
 
-  listen(host: string, port: number): Promise<AddressInfo> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject)
-        resolve(this.#server.address() as AddressInfo)
-      })
-    })
+  get health(): NodeHealth {
+    const { entries, bytes } = this.#records
+    return { ...clusterHealth(this.#options), entries, bytes }
+  }
+
+  async listen(host: string, port: number): Promise<AddressInfo> {
+    const address = await this.#service.listen(host, port)
+    const { nodeId, tls } = this.#options
+    const scheme = tls === undefined ? 'http' : 'https'
+    this.#log.info(
+      { node: nodeId, host: address.address, port: address.port, scheme },
+      'session node listens',
+    )
+    return address
   }
 
   address(): AddressInfo | undefined {
-    const address = this.#server.address()
-    return typeof address === 'object' && address !== null ? address : undefined
+    return this.#service.address()
   }
 
-  close(): Promise<void> {
-    return new Promise(resolve => {
-      this.#server.close(() => resolve())
-      this.#server.closeAllConnections()
-    })
+  async close(graceMs?: number): Promise<void> {
+    const { nodeId: node } = this.#options
+    this.#log.info({ node, entries: this.memory.entries }, 'session node shuts down')
+    await this.#service.close(graceMs)
+    this.#log.info({ node }, 'session node has shut down')
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    try {
-      this.#send(response, await this.#replyTo(request))
-    } catch {
-      // The sender went away in mid-request, or took too long: there is nobody to answer.
-      response.destroy()
-    }
-  }
-
-  async #replyTo(request: IncomingMessage): Promise<Reply> {
-    const { method = '', url = '' } = request
-    if (url === '/healthz')
-      return method === 'GET' ? { status: 200, headers: noKeepAlive } : this.#refuse(405, { allow: 'GET' })
-    const storageKey = sessionPath.exec(url)?.[1]
-    if (storageKey === undefined) return this.#refuse(404)
-    if (!isMethod(method)) return this.#refuse(405, { allow: methods.join(', ') })
+  async #answerTo(request: IncomingMessage): Promise<Reply> {
+    const { method = '' } = request
+    const path = pathOf(request)
+    const page = this.#pages.answer(method, path)
+    if (page !== undefined) return page
+    const storageKey = sessionPath.exec(path)?.[1]
+    if (storageKey === undefined) return refusal(404)
+    if (!isMethod(method)) return refusal(405, { allow: methods.join(', ') })
     const body = await readBody(request)
-    if (body === 'too_long') return this.#refuse(413)
-    const refusal = this.#refuseStranger(request, body)
-    if (refusal !== undefined) return refusal
-    if (headerOf(request, digestHeader) !== this.#digest) this.counters.cluster_digest_mismatch++
+    if (body === 'too_long') return refusal(413)
+    const refused = this.#refuseStranger(request, { method, path, body })
+    if (refused !== undefined) return refused
+    this.#compareDigests(headerOf(request, digestHeader))
     switch (method) {
       case 'GET':
         return this.#read(storageKey)
@@ -217,26 +231,37 @@ class HttpSessionNode implements SessionNode {
   }
 
   /** 401 unless a server of the cluster signed this request for this node, now, and for the first time. */
-  #refuseStranger(request: IncomingMessage, body: Uint8Array): Reply | undefined {
-    const nowMs = this.#now()
-    const signed = {
-      method: request.method ?? '',
-      path: request.url ?? '',
-      nodeId: this.#nodeId,
-      lifetime: headerOf(request, lifetimeHeader),
-      digest: headerOf(request, digestHeader),
-      body,
-    }
-    const verifier = { keys: this.#keys, provider: this.#provider, nowMs }
-    const proof = verifyRequest(signed, request.headers.authorization, verifier)
+  #refuseStranger(
+    request: IncomingMessage,
+    asked: { method: string; path: string; body: Uint8Array },
+  ): Reply | undefined {
+    const { nodeId, keys, provider, now } = this.#options
+    const nowMs = now()
+    const lifetime = headerOf(request, lifetimeHeader)
+    const signed = { ...asked, nodeId, lifetime, digest: headerOf(request, digestHeader) }
+    const proof = verifyRequest(signed, request.headers.authorization, { keys, provider, nowMs })
     const admission = typeof proof === 'string' ? proof : this.#nonces.admit(proof.nonce, nowMs)
     if (admission === 'new') return undefined
     if (admission === 'full') {
       this.counters.nonces_full++
+      this.#throttle.warn('503: more requests in 60 s than nonces are kept of', '')
       return { status: 503 }
     }
     this.counters.unauthorized[admission]++
+    this.#throttle.warn('401: a request that no server of the cluster signed', admission, {
+      reason: admission,
+    })
     return { status: 401, headers: { 'www-authenticate': signatureScheme, ...noKeepAlive } }
+  }
+
+  #compareDigests(theirs: string): void {
+    const { digest: ours, info } = this.#options.membership
+    if (theirs === ours) return
+    this.counters.cluster_digest_mismatch++
+    if (this.#foreignDigests.has(theirs) || this.#foreignDigests.size >= maxForeignDigests) return
+    this.#foreignDigests.add(theirs)
+    const shown = base64url32.test(theirs) ? theirs : 'none'
+    this.#log.warn({ ours, theirs: shown, revision: info.revision }, 'a server has another cluster_info')
   }
 
   #read(storageKey: string): Reply {
@@ -248,44 +273,29 @@ class HttpSessionNode implements SessionNode {
   }
 
   #write(storageKey: string, request: IncomingMessage, body: Uint8Array): Reply {
-    if (request.headers['content-type'] !== 'application/octet-stream') return this.#refuse(415)
+    if (request.headers['content-type'] !== 'application/octet-stream') return refusal(415)
     const lifetimeMs = lifetimeOf(headerOf(request, lifetimeHeader))
-    if (lifetimeMs === undefined || body.length === 0) return this.#refuse(400)
+    if (lifetimeMs === undefined || body.length === 0) return refusal(400)
     const written = this.#records.write(storageKey, body, lifetimeMs)
     this.counters.put[written]++
     return { status: { stored: 204, same: 204, other: 409, deleted: 410 }[written] }
   }
 
-  #send(response: ServerResponse, { status, headers = {}, body = emptyBytes }: Reply): void {
-    // RFC 9110 §8.6: a 204 has no content-length.
-    const length: Record<string, string> = status === 204 ? {} : { 'content-length': String(body.length) }
-    response.writeHead(status, { ...headers, ...length, [digestHeader]: this.#digest })
-    response.end(body)
+  #countReply(method: string, status: number): void {
+    const name = `${countedMethods.includes(method) ? method : 'other'} ${status}`
+    this.counters.replies[name] = (this.counters.replies[name] ?? 0) + 1
+    this.#log.debug({ method: name.split(' ')[0], status }, 'answered')
   }
 
-  #refuse(status: RefusalStatus, headers: Readonly<Record<string, string>> = {}): Reply {
-    this.counters.refused[status]++
-    return { status, headers: { ...headers, ...noKeepAlive } }
+  #countRefusedConnection(why: 'too_many' | 'tls'): void {
+    this.counters.refused_connections[why]++
+    this.#throttle.warn('connection refused', why, { reason: why })
   }
 }
 
-function serverOf(
-  limits: SessionNodeLimits,
-  serve: (request: IncomingMessage, response: ServerResponse) => void,
-): Server {
-  const server = createServer(
-    {
-      maxHeaderSize: limits.maxHeaderBytes,
-      headersTimeout: limits.requestTimeoutMs,
-      requestTimeout: limits.requestTimeoutMs,
-      keepAliveTimeout: limits.keepAliveTimeoutMs,
-      // How often Node looks for requests that take too long.
-      connectionsCheckingInterval: Math.max(10, Math.floor(limits.requestTimeoutMs / 4)),
-    },
-    serve,
-  )
-  server.maxConnections = limits.maxConnections
-  return server
+/** Whoever is told that his request is wrong has none but that on his connection. */
+function refusal(status: 400 | 404 | 405 | 413 | 415, headers: Readonly<Record<string, string>> = {}): Reply {
+  return { status, headers: { ...headers, ...noKeepAlive } }
 }
 
 /** Reads at most `maxSealedBytes`; of what is longer no more is taken. Rejects when the sender goes away. */

@@ -49,8 +49,23 @@ export async function makeCertificateAuthority(
  * IP addresses, at least one (RFC 5280 §4.2.1.6). Good for RSA key exchange and for signatures.
  * Throws ApiMisuse for an authority, host or lifetime that will not do.
  */
-export async function makeServerCertificate(
-  options: Lifetime & { readonly ca: CertificateAndKey; readonly hosts: readonly string[] },
+export function makeServerCertificate(options: LeafOptions): Promise<CertificateAndKey> {
+  return makeLeaf(options, { serverAuth: true })
+}
+
+/** The same for a process of a cluster, which is a server to some of the others and a client to the rest. */
+export function makeNodeCertificate(options: LeafOptions): Promise<CertificateAndKey> {
+  return makeLeaf(options, { serverAuth: true, clientAuth: true })
+}
+
+interface LeafOptions extends Lifetime {
+  readonly ca: CertificateAndKey
+  readonly hosts: readonly string[]
+}
+
+async function makeLeaf(
+  options: LeafOptions,
+  purposes: { readonly serverAuth: true; readonly clientAuth?: true },
 ): Promise<CertificateAndKey> {
   const { ca, hosts } = options
   if (hosts.length === 0) {
@@ -69,7 +84,7 @@ export async function makeServerCertificate(
   certificate.setExtensions([
     { name: 'basicConstraints', cA: false, critical: true },
     { name: 'keyUsage', digitalSignature: true, keyEncipherment: true, critical: true },
-    { name: 'extKeyUsage', serverAuth: true },
+    { name: 'extKeyUsage', ...purposes },
     { name: 'subjectAltName', altNames },
     { name: 'subjectKeyIdentifier' },
     {

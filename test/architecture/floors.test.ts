@@ -27,10 +27,10 @@ const adapters: Readonly<
     node: false,
   },
   node: { rooms: ['providers/noble'], packages: [], node: true },
-  cluster: { rooms: [], packages: ['undici', 'lru-cache'], node: true },
+  cluster: { rooms: [], packages: ['undici', 'lru-cache', 'prom-client'], node: true },
   pki: { rooms: [], packages: ['node-forge'], node: false },
   fuzz: { rooms: [], packages: ['fast-check'], node: false },
-  cli: { rooms: ['providers/noble', 'node', 'cluster', 'pki'], packages: ['commander'], node: true },
+  cli: { rooms: ['providers/noble', 'node', 'cluster', 'pki'], packages: ['commander', 'pino'], node: true },
 }
 
 /** Packages a room of the house may import; the core has none. */

@@ -136,7 +136,13 @@ describe('the method: whoever made a session, any server resumes it', () => {
     await cache.flush(2000)
     const { port } = nodes[0]!.address()!
     await nodes[0]!.close()
-    const restarted = createSessionNode({ info, nodeId: 'n0', keys, provider, now: clock.now })
+    const restarted = createSessionNode({
+      membership: membershipOf(info, provider),
+      nodeId: 'n0',
+      keys,
+      provider,
+      now: clock.now,
+    })
     await restarted.listen('127.0.0.1', port)
     openings.add(() => restarted.close())
     expect(await missOf(cache.load(id, noSignal))).toBe('miss')

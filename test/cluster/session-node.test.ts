@@ -1,11 +1,14 @@
-import { createHash, createHmac } from 'node:crypto'
-import { request as httpRequest } from 'node:http'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { clusterDigest } from '../../src/cluster/cluster-info.ts'
+import type { ClusterKeys } from '../../src/cluster/keys.ts'
+import { type Membership, membershipOf } from '../../src/cluster/membership.ts'
 import type { SessionNode, SessionNodeLimits } from '../../src/cluster/session-node.ts'
 import { createSessionNode } from '../../src/cluster/session-node.ts'
 import { ApiMisuse } from '../../src/errors.ts'
+import { type Ask, exchange, hash, keyPath, NodeClient, parseResponse } from './node-client.ts'
 import { Clock, derivedKey, Openings, provider, smallMemory, startMs, testInfo, testKeys } from './support.ts'
 
 const openings = new Openings()
@@ -18,104 +21,25 @@ const info = testInfo([
 ])
 const digest = clusterDigest(info, bytes => new Uint8Array(createHash('sha256').update(bytes).digest()))
 let node: SessionNode
+let membership: Membership
+let keys: ClusterKeys
 let port = 0
 
 async function openNode(wanted: Partial<SessionNodeLimits> = {}): Promise<void> {
   const limits = { ...smallMemory, ...wanted }
   clock.nowMs = startMs
-  const keys = testKeys([{ epoch: 1 }, { epoch: 2, notBeforeMs: startMs + 3_600_000 }])
-  const opened = createSessionNode({ info, nodeId: 'a', keys, provider, now: clock.now, limits })
+  membership = membershipOf(info, provider)
+  keys = testKeys([{ epoch: 1 }, { epoch: 2, notBeforeMs: startMs + 3_600_000 }])
+  const opened = createSessionNode({ membership, nodeId: 'a', keys, provider, now: clock.now, limits })
   port = (await opened.listen('127.0.0.1', 0)).port
   openings.add(() => opened.close())
   node = opened
 }
 beforeEach(() => openNode())
 
-interface Ask {
-  readonly method?: string
-  readonly path?: string
-  readonly body?: Uint8Array
-  readonly lifetime?: string
-  readonly contentType?: string
-  /** What the request is signed with, where it is not what is right. */
-  readonly sign?: Partial<
-    Record<'method' | 'path' | 'nodeId' | 'lifetime' | 'digest' | 'body' | 'time' | 'nonce', string>
-  >
-  readonly epoch?: number
-  readonly key?: Buffer
-  readonly authorization?: string | undefined
-  /** Ask that the connection be kept. */
-  readonly keepAlive?: boolean
-  readonly digest?: string
-}
-
-let nonces = 0
-const keyPath = (fill: number) => `/v1/sessions/${Buffer.alloc(32, fill).toString('base64url')}`
-const hash = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('base64url')
-
-/** Signs as request-signature.ts documents it, with node:crypto alone. */
-function authorizationOf(ask: Ask): string {
-  const {
-    method = 'GET',
-    path = keyPath(1),
-    body = new Uint8Array(0),
-    lifetime = '',
-    sign = {},
-    epoch = 1,
-  } = ask
-  const time = sign.time ?? String(clock.nowMs)
-  const nonce = sign.nonce ?? createHash('md5').update(`nonce ${nonces++}`).digest('base64url')
-  const lines = [
-    'ringtls request v1',
-    sign.method ?? method,
-    sign.path ?? path,
-    sign.nodeId ?? 'a',
-    sign.lifetime ?? lifetime,
-    sign.digest ?? ask.digest ?? digest,
-    sign.body ?? hash(body),
-    time,
-    nonce,
-  ]
-  const key = ask.key ?? derivedKey(epoch, 'request')
-  const mac = createHmac('sha256', key)
-    .update(`${lines.join('\n')}\n`)
-    .digest('base64url')
-  return `ringtls-hmac-sha256 epoch=${epoch},time=${time},nonce=${nonce},mac=${mac}`
-}
-
-interface Answer {
-  readonly status: number
-  readonly headers: Record<string, unknown>
-  readonly body: Buffer
-}
-
-function ask(wanted: Ask = {}): Promise<Answer> {
-  const {
-    method = 'GET',
-    path = keyPath(1),
-    body,
-    lifetime,
-    contentType = 'application/octet-stream',
-  } = wanted
-  const authorization = 'authorization' in wanted ? wanted.authorization : authorizationOf(wanted)
-  const headers: Record<string, string> = { 'ringtls-cluster-digest': wanted.digest ?? digest }
-  if (wanted.keepAlive) headers.connection = 'keep-alive'
-  if (authorization !== undefined) headers.authorization = authorization
-  if (lifetime !== undefined) headers['ringtls-ttl-ms'] = lifetime
-  if (body !== undefined) headers['content-type'] = contentType
-  return new Promise((resolve, reject) => {
-    const sent = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false }, response => {
-      const parts: Buffer[] = []
-      response.on('data', part => parts.push(part))
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(parts) }),
-      )
-    })
-    sent.on('error', reject)
-    sent.end(body)
-  })
-}
-
+const client = () => new NodeClient({ port, clock, nodeId: 'a', digest })
+const ask = (wanted: Ask = {}) => client().ask(wanted)
+const authorizationOf = (wanted: Ask) => client().authorizationOf(wanted)
 const status = async (wanted: Ask) => (await ask(wanted)).status
 const record = Buffer.from('a sealed record')
 const put = (changes: Ask = {}) => status({ method: 'PUT', body: record, lifetime: '600000', ...changes })
@@ -193,9 +117,41 @@ describe('a session node', () => {
     expect(node.memory.tombstones).toBe(2)
   })
 
-  test('says that it is well to anybody', async () => {
-    expect(await status({ path: '/healthz', authorization: undefined })).toBe(200)
-    expect(await status({ path: '/healthz', method: 'PUT' })).toBe(405)
+  test('says how it is to anybody', async () => {
+    await put()
+    const answer = await ask({ path: '/healthz', authorization: undefined })
+    expect([answer.status, answer.headers['content-type']]).toEqual([200, 'application/json'])
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+    expect(JSON.parse(String(answer.body))).toEqual({
+      ...{ status: 'ok', node: 'a', revision: 1, digest, placement: 'rendezvous', entries: 1, bytes: 15 },
+      ...{ epochs: [2, 1], currentEpoch: 1, nowMs: startMs, version },
+    })
+  })
+
+  test.each(['/healthz', '/metrics'])('%s: HEAD is GET without the body, PUT is 405', async path => {
+    const got = await ask({ path, authorization: undefined })
+    const headed = await ask({ path, authorization: undefined, method: 'HEAD' })
+    expect([headed.status, headed.body.length]).toEqual([200, 0])
+    expect(headed.headers['content-type']).toBe(got.headers['content-type'])
+    const refused = await ask({ path, method: 'PUT' })
+    expect([refused.status, refused.headers.allow]).toEqual([405, 'GET, HEAD'])
+  })
+
+  test('follows the list of nodes and the keys as they change', async () => {
+    const changed = testInfo([{ id: 'a', url: 'http://127.0.0.1:1' }], { revision: 2 })
+    membership.replace(changed)
+    const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash('sha256').update(bytes).digest())
+    const newDigest = clusterDigest(changed, sha256)
+    const answer = await ask({ digest: newDigest })
+    expect([answer.status, answer.headers['ringtls-cluster-digest']]).toEqual([404, newDigest])
+    expect([node.counters.cluster_digest_mismatch, node.health.revision]).toEqual([0, 2])
+    await ask({})
+    expect(node.counters.cluster_digest_mismatch).toBe(1)
+    expect(await status({ epoch: 3 })).toBe(401)
+    keys.replaceWith(testKeys([{ epoch: 3 }]))
+    expect(await status({ epoch: 3 })).toBe(404)
+    expect(await status({ epoch: 1 })).toBe(401)
+    expect(node.health.epochs).toEqual([3])
   })
 
   test('counts requests of servers with another cluster_info, and serves them', async () => {
@@ -260,21 +216,103 @@ describe('what is asked wrongly', () => {
   })
 
   test('a huge header is refused', async () => {
-    expect(await status({ authorization: 'x'.repeat(20_000) })).toBe(431)
+    const answer = await ask({ authorization: 'x'.repeat(20_000) })
+    expect([answer.status, answer.headers['ringtls-cluster-digest']]).toEqual([431, digest])
+    expect(node.counters.replies).toEqual({ 'other 431': 1 })
   })
 
-  test('a request that does not end is dropped', async () => {
+  test('a request that does not end is 408, in the head and in the body', async () => {
     await openNode({ requestTimeoutMs: 100 })
-    const socket = connect(port, '127.0.0.1')
-    const closed = new Promise<string>(resolve => {
-      let said = ''
+    const body = await exchange(
+      port,
+      `PUT ${keyPath(1)} HTTP/1.1\r\nhost: a\r\ncontent-length: 50\r\n\r\nhalf`,
+    )
+    const head = await exchange(port, `PUT ${keyPath(1)} HTTP/1.1\r\nhost:`)
+    for (const said of [body, head])
+      expect(parseResponse(said)).toMatchObject({ status: 408, headers: { connection: 'close' } })
+    expect(node.counters.replies).toEqual({ 'other 408': 2 })
+  })
+
+  test.each([
+    ['is no HTTP', 'this is not HTTP\r\n\r\n'],
+    ['names no host', 'GET /healthz HTTP/1.1\r\nconnection: close\r\n\r\n'],
+    [
+      'has two lengths',
+      `PUT ${keyPath(1)} HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n`,
+    ],
+    [
+      'has a length and chunks',
+      `PUT ${keyPath(1)} HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n`,
+    ],
+  ])('what %s is 400, and the connection is over', async (_, text) => {
+    const { status, headers } = parseResponse(await exchange(port, text))
+    expect([status, headers.connection, headers['ringtls-cluster-digest']]).toEqual([400, 'close', digest])
+  })
+
+  test('CONNECT is no method of a node', async () => {
+    expect(await exchange(port, 'CONNECT example.test:443 HTTP/1.1\r\nhost: a\r\n\r\n')).toBe('')
+  })
+})
+
+describe('what HTTP allows', () => {
+  /** A request as it goes over the wire, with the headers that a good one has. */
+  const wire = (target: string, wanted: Ask, more: readonly string[], body = '') => {
+    const headers = { host: 'a', connection: 'close', ...client().headersOf(wanted) }
+    const lines = [
+      `${wanted.method ?? 'GET'} ${target} HTTP/1.1`,
+      ...Object.entries(headers).map(h => h.join(': ')),
+      ...more,
+    ]
+    return `${lines.join('\r\n')}\r\n\r\n${body}`
+  }
+  const putting: Ask = { method: 'PUT', body: record, lifetime: '600000' }
+
+  test('the absolute form of a path, as proxies write it', async () => {
+    const target = `http://some.host:7801${keyPath(1)}`
+    expect(parseResponse(await exchange(port, wire(target, {}, []))).status).toBe(404)
+    expect(node.counters.get.miss).toBe(1)
+    const page = await exchange(port, 'GET http://a/healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
+    expect(parseResponse(page).status).toBe(200)
+  })
+
+  test('a body in chunks, up to the same bound', async () => {
+    const chunked = ['transfer-encoding: chunked']
+    const small = await exchange(
+      port,
+      wire(keyPath(1), putting, chunked, '2\r\na \r\nd\r\nsealed record\r\n0\r\n\r\n'),
+    )
+    expect(parseResponse(small).status).toBe(204)
+    expect((await ask()).body.toString()).toBe('a sealed record')
+    const endless = await exchange(
+      port,
+      wire(keyPath(2), putting, chunked, `1001\r\n${'x'.repeat(4097)}\r\n`),
+    )
+    expect(parseResponse(endless)).toMatchObject({ status: 413, headers: { connection: 'close' } })
+  })
+
+  test('a client that waits for 100 Continue before its body', async () => {
+    const said = await new Promise<string>(resolve => {
+      let all = ''
+      const socket = connect(port, '127.0.0.1')
+      socket.write(wire(keyPath(1), putting, ['expect: 100-continue', 'content-length: 15']))
       socket.on('data', data => {
-        said += data
+        all += data
+        if (all === 'HTTP/1.1 100 Continue\r\n\r\n') socket.write(record)
       })
-      socket.on('close', () => resolve(said))
+      socket.on('close', () => resolve(all))
     })
-    socket.write(`PUT ${keyPath(1)} HTTP/1.1\r\nhost: a\r\ncontent-length: 50\r\n\r\nhalf`)
-    expect(await closed).toMatch(/^(HTTP\/1.1 408 .*|)/)
+    expect(said).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 204 /)
+  })
+
+  test('an expectation that nobody knows, which is ignored', async () => {
+    const said = await exchange(port, wire(keyPath(1), {}, ['expect: the-unexpected']))
+    expect(parseResponse(said).status).toBe(404)
+  })
+
+  test('two requests on one connection, one after the other', async () => {
+    const kept = (wanted: Ask) => wire(keyPath(1), { ...wanted, keepAlive: true }, [])
+    const said = await exchange(port, kept({}) + wire(keyPath(1), { sign: {} }, []))
+    expect(said.match(/HTTP\/1\.1 404 /g)).toHaveLength(2)
   })
 })
 
@@ -372,14 +410,42 @@ describe('listening', () => {
     await expect(ask()).rejects.toThrow()
   })
 
+  test('on an IPv6 address', async () => {
+    const sixth = createSessionNode({
+      membership,
+      nodeId: 'a',
+      keys,
+      provider,
+      now: clock.now,
+      limits: smallMemory,
+    })
+    openings.add(() => sixth.close())
+    const address = await sixth.listen('::1', 0)
+    expect(address.family).toBe('IPv6')
+    const { status } = await new NodeClient({ ...client().options, host: '::1', port: address.port }).ask()
+    expect(status).toBe(404)
+  })
+
   test('on a port that is taken rejects', async () => {
-    const second = createSessionNode({ info, nodeId: 'b', keys: testKeys(), provider, now: clock.now })
+    const second = createSessionNode({
+      membership: membershipOf(info, provider),
+      nodeId: 'b',
+      keys: testKeys(),
+      provider,
+      now: clock.now,
+    })
     await expect(second.listen('127.0.0.1', port)).rejects.toThrow('EADDRINUSE')
   })
 
   test('as a node that is not in cluster_info is refused', () => {
     expect(() =>
-      createSessionNode({ info, nodeId: 'z', keys: testKeys(), provider, now: clock.now }),
+      createSessionNode({
+        membership: membershipOf(info, provider),
+        nodeId: 'z',
+        keys: testKeys(),
+        provider,
+        now: clock.now,
+      }),
     ).toThrow(ApiMisuse)
   })
 })

@@ -155,7 +155,14 @@ export async function openCluster(
   const nodes: SessionNode[] = []
   for (const [i, port] of ports.entries()) {
     const limits = { ...smallMemory, ...more.limits }
-    const node = createSessionNode({ info, nodeId: `n${i}`, keys, provider, now: clock.now, limits })
+    const node = createSessionNode({
+      membership: membershipOf(info, provider),
+      nodeId: `n${i}`,
+      keys,
+      provider,
+      now: clock.now,
+      limits,
+    })
     await node.listen('127.0.0.1', port)
     openings.add(() => node.close())
     nodes.push(node)

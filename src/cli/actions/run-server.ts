@@ -1,4 +1,4 @@
-import { type ClusterMember, joinCluster } from '../../cluster/index.ts'
+import { type ClusterLog, type ClusterMember, ClusterMetrics, joinCluster } from '../../cluster/index.ts'
 import {
   createSecureContext,
   createServer,
@@ -15,18 +15,24 @@ import { UsageError } from '../failures.ts'
 import { appendSecretFile } from '../files.ts'
 import { handshakeFailedEvent, printedHandshake } from '../handshake-event.ts'
 import { listen, printedListening } from '../listening.ts'
+import { createLog } from '../logging.ts'
+import { warnOfNodeCertificate } from '../node-certificates.ts'
 import { addressText } from '../options.ts'
-import { createOutput, type Output, type Printed } from '../output.ts'
+import { createOutput, type Output, type Printed, roundMs } from '../output.ts'
+import { openStatusPort } from '../status-port.ts'
 import { stopGraceMs, stopSignal, withinGrace } from '../stopping.ts'
 import { tlsOptions } from '../tls-flags.ts'
 
 /** Serves until it is told to stop. */
 export async function runServer(flags: ServerFlags): Promise<void> {
-  const output = createOutput(flags)
+  const log = createLog(flags)
+  const output = createOutput({ json: flags.json, log: flags.logLevel && log })
   const context = createSecureContext()
   const options = serverOptions(flags)
   const files = readClusterFiles(flags, context, output)
-  const member = files && join(files, flags)
+  if (files) warnOfNodeCertificate(files, { isServer: true, hasStore: flags.store }, output)
+  const metrics = new ClusterMetrics(context)
+  const member = files && join(files, flags, log)
   const server = createServer({
     ...options,
     ...(member ? { sessionCache: member.sessionCache } : {}),
@@ -35,19 +41,29 @@ export async function runServer(flags: ServerFlags): Promise<void> {
     const keylog = appendSecretFile(flags.keylog, '--keylog')
     server.on('keylog', (line: Buffer) => keylog.write(line))
   }
-  const tally = tell(server, { flags, output })
+  const tally = tell(server, { flags, output, log })
+  measure(server, metrics, member)
   const sockets = serve(server, flags)
-  const started = files && flags.store ? await startSessionNode(files, context) : undefined
+  const membership = member?.membership
+  const started =
+    files && membership && flags.store
+      ? await startSessionNode(files, context, { membership, metrics, log })
+      : undefined
+  const status = await openStatusPort(flags.metrics, { metrics, membership, files }, { ...context, output })
   // Before 'listening': no client pays for the first connections.
   await member?.warmUp()
   const warmUpRequests = member?.store.counters.requests ?? 0
   const address = await listen(server, flags.listen, 'choose another with --listen (port 0 takes a free one)')
   const stopped = stopSignal()
+  log.info({ ...address }, 'server listens')
   output.print(printedListening(address))
   await stopped
+  log.info({ ...tally }, 'server shuts down')
+  status.drain()
   server.close()
   await Promise.all([member?.sessionCache.flush(stopGraceMs), closeAll(sockets)])
-  await Promise.all([member?.close(0), started?.node.close()])
+  await Promise.all([member?.close(0), started?.node.close(stopGraceMs)])
+  await status.close()
   output.print(printedStop({ node: flags.node, tally, member, warmUpRequests }))
 }
 
@@ -80,10 +96,14 @@ function clientOptions({ clientAuth, clientCa }: ServerFlags): Partial<ServerOpt
   }
 }
 
-function join({ info, keys, nodeId }: ClusterFiles, { lookupTimeout }: ServerFlags): ClusterMember {
+function join(
+  { info, keys, nodeId, tls }: ClusterFiles,
+  { lookupTimeout }: ServerFlags,
+  log: ClusterLog,
+): ClusterMember {
   const { provider, random, now } = createSecureContext()
   const limits = lookupTimeout === undefined ? {} : { readTimeoutMs: lookupTimeout }
-  return joinCluster({ info, keys, nodeId, provider, random, now, limits })
+  return joinCluster({ info, keys, nodeId, provider, random, now, limits, tls, log })
 }
 
 /** What a server has done. */
@@ -94,21 +114,42 @@ interface Tally {
 }
 
 /** Prints every handshake, and counts them. */
-function tell(server: Server, { flags, output }: { flags: ServerFlags; output: Output }): Tally {
+function tell(
+  server: Server,
+  { flags, output, log }: { flags: ServerFlags; output: Output; log: ClusterLog },
+): Tally {
   const tally: Tally = { handshakes: 0, resumed: 0, failed: 0 }
   server.on('secureConnection', ({ handshake }: TLSSocket) => {
     if (!handshake) return
     tally.handshakes++
     if (handshake.resumed) tally.resumed++
     output.print(printedHandshake(handshake, flags.node))
+    const { resumed, reason, owner, ms } = handshake
+    log.debug({ resumed, reason, owner, ms: roundMs(ms) }, 'handshake')
   })
   server.on('tlsClientError', (error: Error) => {
     tally.failed++
     const json = handshakeFailedEvent(error)
     output.print({ json })
-    if (!output.isJson) output.note(`handshake failed: ${json.code}: ${json.message}`)
+    log.info({ code: json.code, reason: json.message }, 'handshake failed')
+    if (!output.isJson && flags.logLevel === undefined)
+      output.note(`handshake failed: ${json.code}: ${json.message}`)
   })
   return tally
+}
+
+/** Shows operators what becomes of every handshake. */
+function measure(server: Server, metrics: ClusterMetrics, member: ClusterMember | undefined): void {
+  metrics.watchProcess()
+  metrics.watchHandshakes()
+  if (member) metrics.watchMember(member)
+  server.on('secureConnection', ({ handshake }: TLSSocket) => {
+    if (!handshake) return
+    const { reason, lookupMs } = handshake
+    metrics.countHandshake(reason)
+    if (lookupMs !== undefined) metrics.countLookup(reason, lookupMs)
+  })
+  server.on('tlsClientError', () => metrics.countFailure())
 }
 
 /** Runs the application on every connection; returns those that are open. */

@@ -9,6 +9,7 @@ const maxNodes = 1000
 export interface InitFlags {
   readonly nodes: number
   readonly host: string
+  readonly nodeTls?: boolean
   readonly json?: boolean
 }
 
@@ -29,6 +30,7 @@ export function addInit(program: Command): void {
       certificateHost,
       'localhost',
     )
+    .option('--node-tls', 'https between servers and session nodes: node-ca.pem, node.pem and node.key too')
     .option(...jsonOption)
     .addHelpText(
       'after',
@@ -37,7 +39,10 @@ The nodes' stores get http://127.0.0.1:${firstPort}, ${firstPort + 1} and so on:
 cluster.json, the same on every server. The authority's own key is not kept, so nobody can issue another
 certificate under ca.pem; for a new certificate make a new directory. All is valid for 365 days.`,
     )
-    .addHelpText('after', examples('ringtls init pki', 'ringtls init pki --nodes 5 --host www.example.com'))
+    .addHelpText(
+      'after',
+      examples('ringtls init pki', 'ringtls init pki --nodes 5 --host www.example.com --node-tls'),
+    )
     .action(async (directory: string, flags: InitFlags) =>
       (await import('../actions/run-init.ts')).runInit(directory, flags),
     )

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import type { ClusterFlags } from '../cluster-files.ts'
+import { addNodeOptions } from '../node-flags.ts'
 import { type Address, addressParser, collect, examples, integerParser, jsonOption } from '../options.ts'
 import { addTlsOptions, type TlsFlags } from '../tls-flags.ts'
 
@@ -46,6 +47,7 @@ export function addServer(program: Command): void {
     .requiredOption('--key <FILE>', 'its private key (PEM); as often as --cert, in the same order', collect)
     .option('--ocsp-response <FILE>', 'OCSP response (DER) to staple; in the order of --cert', collect)
   addClusterOptions(server)
+  addNodeOptions(server)
   addTlsOptions(server)
     .option('--prefer-client-order', "the client's order of suites and groups decides, not ours")
     .option(
