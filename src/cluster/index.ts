@@ -35,6 +35,7 @@ export {
   type HttpSessionStoreLimits,
   type HttpSessionStoreOptions,
 } from './http-session-store.ts'
+export { type Rotation, type RotationOptions, rotateClusterKeys } from './key-rotation.ts'
 export { ClusterKeys, makeClusterKeys, maxLiveEpochs, parseClusterKeys, readClusterKeys } from './keys.ts'
 export { Membership, type MembershipOptions, membershipOf } from './membership.ts'
 export { ClusterMetrics, type ClusterMetricsOptions, type MeasuredMember } from './metrics.ts'
