@@ -19,6 +19,7 @@ export {
   type ClusterSessionCacheCounters,
   type ClusterSessionCacheOptions,
 } from './cluster-session-cache.ts'
+export { type ClusterWatch, type ClusterWatchOptions, type Reloaded, watchCluster } from './cluster-watch.ts'
 export type { KeyPeriod } from './epoch-keys.ts'
 export { GuardedStore, type GuardedStoreOptions } from './guarded-store.ts'
 export {

@@ -95,7 +95,7 @@ export function readClusterKeys(
   surroundings: KeySurroundings,
 ): { readonly keys: ClusterKeys; readonly warnings: readonly string[] } {
   const keys = parseClusterKeys(readText(path), path, surroundings)
-  return { keys, warnings: modeWarnings(path) }
+  return { keys, warnings: keyFileWarnings(path) }
 }
 
 /**
@@ -120,7 +120,8 @@ function readText(path: string): string {
   }
 }
 
-function modeWarnings(path: string): readonly string[] {
+/** What is to be said of the file at `path` itself: a mode that lets others read it. */
+export function keyFileWarnings(path: string): readonly string[] {
   // Windows has no such mode; what stat makes up there means nothing.
   if (process.platform === 'win32') return []
   const mode = statSync(path).mode & 0o777
