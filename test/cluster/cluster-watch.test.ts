@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { type ClusterWatchOptions, type Reloaded, watchCluster } from '../../src/cluster/cluster-watch.ts'
 import { membershipOf } from '../../src/cluster/membership.ts'
+import type { CryptoProvider } from '../../src/crypto/provider.ts'
 import {
   Clock,
   keysText,
@@ -153,7 +154,7 @@ describe('a changed list', () => {
 
 describe('a file that is of no use', () => {
   test('leaves in force what there is; each fault is told once, and again when it comes back', async () => {
-    const { watch, infoPath, writeInfo, membership, warnings } = watched({ pollMs: 5 })
+    const { infoPath, writeInfo, membership, warnings } = watched({ pollMs: 5 })
     const { digest } = membership
     const good = infoText(2, [node('n3')])
     const spoil: readonly (readonly [() => void, warnings: number])[] = [
@@ -178,7 +179,30 @@ describe('a file that is of no use', () => {
     expect(ids(membership)).toEqual(['n3'])
     unlinkSync(infoPath)
     await until(() => warnings.length === 4)
-    watch.close()
+  })
+
+  test('is told of again when it was good meanwhile, though nothing changed', async () => {
+    let hashed = 0
+    const counting: CryptoProvider = {
+      ...provider,
+      hash: name => {
+        hashed++
+        return provider.hash(name)
+      },
+    }
+    const { infoPath, keysPath, writeInfo, warnings } = watched({ provider: counting, pollMs: 5 })
+    const readAgain = async () => {
+      const before = hashed
+      await until(() => hashed > before + 2)
+    }
+    unlinkSync(keysPath)
+    await until(() => warnings.length === 1)
+    for (const count of [2, 3]) {
+      await readAgain()
+      unlinkSync(infoPath)
+      await until(() => warnings.length === count)
+      writeInfo(infoText(1, [node('n1'), node('n2')]))
+    }
   })
 
   test('is told of anew at each reload, since somebody asks', async () => {
@@ -264,7 +288,8 @@ describe('new keys', () => {
 
   test('that are over go from memory without anybody changing a file', async () => {
     const epochs = [{ epoch: 1, notAfterMs: startMs + 1000 }, { epoch: 2 }]
-    const { clock, keys, warnings, reloads } = watched({ epochs, pollMs: 5 })
+    const { watch, clock, keys, warnings, reloads } = watched({ epochs, pollMs: 5 })
+    await watch.reload()
     clock.nowMs = startMs + 1001
     await until(() => keys.periods.length === 1)
     expect([keys.periods[0]!.epoch, warnings, reloads]).toEqual([2, [], []])
@@ -319,6 +344,15 @@ describe('polling', () => {
     writeInfo(infoText(2, [node('n3')]))
     await new Promise(resolve => setTimeout(resolve, 60))
     expect(ids(membership)).toEqual(['n1', 'n2'])
+  })
+
+  test('ends with the watch though it is closed in the middle of a reading', async () => {
+    const made = watched({ pollMs: 5, onReload: () => made.watch.close() })
+    made.writeInfo(infoText(2, [node('n3')]))
+    await until(() => ids(made.membership)[0] === 'n3')
+    made.writeInfo(infoText(3, [node('n4')]))
+    await new Promise(resolve => setTimeout(resolve, 60))
+    expect(ids(made.membership)).toEqual(['n3'])
   })
 
   test('watches keys alone where the list has no file', async () => {
