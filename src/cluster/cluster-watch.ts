@@ -8,7 +8,7 @@ import type { CryptoProvider } from '../crypto/provider.ts'
 import { toBase64url } from './base64url.ts'
 import { type ClusterInfo, type ClusterNode, parseClusterInfo } from './cluster-info.ts'
 import { type ClusterLog, silentLog } from './cluster-log.ts'
-import type { EpochKeys } from './epoch-keys.ts'
+import type { EpochKeys, KeyPeriod } from './epoch-keys.ts'
 import { type ClusterKeys, keyFileWarnings, parseClusterKeys } from './keys.ts'
 import type { Membership } from './membership.ts'
 
@@ -38,7 +38,7 @@ export type Reloaded =
   | {
       readonly kind: 'keys'
       readonly path: string
-      readonly epochs: readonly number[]
+      readonly periods: readonly KeyPeriod[]
       readonly currentEpoch: number | undefined
     }
 
@@ -207,7 +207,7 @@ function takeKeys(text: string, options: ClusterWatchOptions): boolean {
   if (currentEpoch === undefined)
     warnings.push(`${path}: none of its epochs has begun; until one has, no session can be resumed`)
   for (const warning of warnings) log.warn({ file: path }, warning)
-  onReload?.({ kind: 'keys', path, epochs: after.map(({ epoch }) => epoch), currentEpoch })
+  onReload?.({ kind: 'keys', path, periods: keys.periods, currentEpoch })
   return true
 }
 

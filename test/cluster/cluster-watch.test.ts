@@ -253,7 +253,8 @@ describe('new keys', () => {
       ]),
     )
     expect(await watch.reload()).toBe(true)
-    expect(reloads).toEqual([{ kind: 'keys', path: keysPath, epochs: [2, 1], currentEpoch: 1 }])
+    expect(reloads).toEqual([{ kind: 'keys', path: keysPath, periods: keys.periods, currentEpoch: 1 }])
+    expect(keys.periods.map(({ epoch }) => epoch)).toEqual([2, 1])
     expect([keys.current(startMs + 1999)?.epoch, keys.current(startMs + 2000)?.epoch]).toEqual([1, 2])
     expect(warnings).toEqual([])
   })
