@@ -26,17 +26,35 @@ def by_id(nodes):
     return sorted(range(len(nodes)), key=lambda i: nodes[i]["id"].encode("ascii"))
 
 
-def distinct(indices, count):
+def distinct(indices, nodes):
+    """The indices in the order in which they first come, until every node has come."""
     found = []
     for index in indices:
         if index not in found:
             found.append(index)
-        if len(found) == count:
+        if len(found) == len(nodes):
             break
     return found
 
 
-def table(nodes, key, count, slots=None):
+def owners(order, nodes, replicas):
+    """Chosen one after the other: the first of the order in a zone without an owner; without such a zone the first."""
+
+    def zone(i):
+        return nodes[i].get("zone", "")
+
+    chosen = []
+    while len(chosen) < min(replicas, len(order)):
+        left = [i for i in order if i not in chosen]
+        elsewhere = [i for i in left if zone(i) not in [zone(owner) for owner in chosen]]
+        chosen.append((elsewhere or left)[0])
+    return chosen
+
+
+# Each placement gives all the nodes that can own the key, in its order of preference.
+
+
+def table(nodes, key, slots=None):
     if slots is None:
         order = by_id(nodes)
         owner = [order[s % len(nodes)] for s in range(SLOTS)]
@@ -47,25 +65,25 @@ def table(nodes, key, count, slots=None):
             for s in range(span["from"], span["to"] + 1):
                 owner[s] = index[span["node"]]
     first = number(key) >> (256 - 14)
-    return distinct((owner[(first + step) % SLOTS] for step in range(SLOTS)), count)
+    return distinct((owner[(first + step) % SLOTS] for step in range(SLOTS)), nodes)
 
 
-def clockwise(points, key, count):
+def clockwise(points, nodes, key):
     """Points are (place, index); the nearest going up from the key's place comes first."""
     start = number(key[:6])
     ordered = sorted(points, key=lambda point: (point[0] - start) % PLACES)
-    return distinct((index for _, index in ordered), count)
+    return distinct((index for _, index in ordered), nodes)
 
 
-def chord(nodes, key, count):
+def chord(nodes, key):
     points = [(number(digest("ringtls chord " + nodes[i]["id"])[:6]), i) for i in by_id(nodes)]
-    return clockwise(points, key, count)
+    return clockwise(points, nodes, key)
 
 
 RING_POINTS = {}
 
 
-def ring(nodes, key, count):
+def ring(nodes, key):
     name = json.dumps(nodes)
     if name not in RING_POINTS:
         RING_POINTS[name] = [
@@ -73,14 +91,14 @@ def ring(nodes, key, count):
             for i in by_id(nodes)
             for point in range(160 * nodes[i]["weight"])
         ]
-    return clockwise(RING_POINTS[name], key, count)
+    return clockwise(RING_POINTS[name], nodes, key)
 
 
-def kademlia(nodes, key, count):
+def kademlia(nodes, key):
     def distance(i):
         return number(digest("ringtls kademlia " + nodes[i]["id"])) ^ number(key)
 
-    return sorted(by_id(nodes), key=distance)[:count]
+    return sorted(by_id(nodes), key=distance)
 
 
 def mix(h):
@@ -91,7 +109,7 @@ def mix(h):
     return h ^ (h >> 16)
 
 
-def rendezvous(nodes, key, count):
+def rendezvous(nodes, key):
     k0, k1 = number(key[:4]), number(key[4:8])
 
     def score(i):
@@ -102,7 +120,7 @@ def rendezvous(nodes, key, count):
             scores.append(mix(mix(k0 ^ s0) ^ k1 ^ s1))
         return max(scores)
 
-    return sorted(by_id(nodes), key=lambda i: -score(i))[:count]
+    return sorted(by_id(nodes), key=lambda i: -score(i))
 
 
 def storage_keys():
@@ -127,12 +145,28 @@ def cases():
     yield {"name": "the list the other way round", "replicas": 2, "nodes": node_list(16)[::-1]}
     weighted = [{"id": name, "weight": weight} for name, weight in (("big", 4), ("middle", 2), ("small", 1))]
     yield {"name": "weights 4, 2, 1", "replicas": 2, "nodes": weighted}
+    for replicas in (1, 2, 3, 5):
+        zoned = in_zones(16, ["east", "west", "north"])
+        yield {"name": "16 nodes in three zones, R = %d" % replicas, "replicas": replicas, "nodes": zoned}
+    alone = [{**node, "zone": "far" if node["id"] == "node-70" else "near"} for node in node_list(100)]
+    yield {"name": "one of 100 nodes in another zone, R = 3", "replicas": 3, "nodes": alone}
+    nameless = [{"id": "a", "weight": 1}, {"id": "b", "weight": 1, "zone": ""}, {"id": "c", "weight": 1, "zone": "c"}]
+    yield {"name": "no zone and a zone without a name are one, R = 2", "replicas": 2, "nodes": nameless}
+    weighted = [{**node, "zone": zone} for node, zone in zip(weighted, ("east", "east", "west"))]
+    yield {"name": "weights 4, 2, 1, the heavier two in one zone", "replicas": 2, "nodes": weighted}
+
+
+def in_zones(count, zones):
+    return [{**node, "zone": zones[i % len(zones)]} for i, node in enumerate(node_list(count))]
 
 
 def assigned_cases():
     spans = [(0, 8191, "node-2"), (8192, 8192, "node-0"), (8193, 16000, "node-1"), (16001, 16383, "node-2")]
     slots = [{"from": a, "to": b, "node": node} for a, b, node in spans]
     yield {"name": "slots as an operator assigned them", "replicas": 3, "nodes": node_list(3), "slots": slots}
+    zoned = in_zones(5, ["east", "east", "west", "far", "west"])
+    yield {"name": "assigned slots and zones", "replicas": 2, "nodes": zoned, "slots": slots}
+    yield {"name": "nodes without a slot own nothing", "replicas": 5, "nodes": zoned, "slots": slots}
 
 
 def main():
@@ -141,9 +175,9 @@ def main():
         written = []
         for case in list(cases()) + (list(assigned_cases()) if place is table else []):
             extra = [case["slots"]] if "slots" in case else []
-            count = min(case["replicas"], len(case["nodes"]))
-            owners = [place(case["nodes"], bytes.fromhex(key), count, *extra) for key in storage_keys()]
-            written.append({**case, "owners": " ".join("-".join(map(str, each)) for each in owners)})
+            orders = [place(case["nodes"], bytes.fromhex(key), *extra) for key in storage_keys()]
+            each = [owners(order, case["nodes"], case["replicas"]) for order in orders]
+            written.append({**case, "owners": " ".join("-".join(map(str, indices)) for indices in each)})
         text = json.dumps({"placement": place.__name__, "keys": storage_keys(), "cases": written}, indent=1) + "\n"
         file = out / (place.__name__ + ".json")
         if "--check" not in sys.argv:

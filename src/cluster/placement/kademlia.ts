@@ -1,5 +1,6 @@
 import { asciiBytes } from '../../bytes.ts'
 import { byId, type PlacedNode, type Placement, type Sha256 } from './placement.ts'
+import { bestOwners, spreadOf } from './zones.ts'
 
 /**
  * Kademlia (Maymounkov and Mazières, 2002), which the method names: a node's number is SHA-256 of its ID, and
@@ -7,23 +8,11 @@ import { byId, type PlacedNode, type Placement, type Sha256 } from './placement.
  * other there are no buckets to keep; a simulator shows them. Weights do not count.
  */
 export function kademlia(nodes: readonly PlacedNode[], replicas: number, sha256: Sha256): Placement {
-  const numbered = byId(nodes).map(({ node, index }) => ({
-    index,
-    number: sha256(asciiBytes(`ringtls kademlia ${node.id}`)),
-  }))
-  const wanted = Math.min(replicas, nodes.length)
-  return storageKey => {
-    // Ordered by distance, never longer than `wanted`: the one in hand is put before all that are further.
-    const closest: typeof numbered = []
-    for (const node of numbered) {
-      let rank = closest.length
-      while (rank > 0 && isCloser(node.number, closest[rank - 1]!.number, storageKey)) rank--
-      if (rank === wanted) continue
-      closest.splice(rank, 0, node)
-      if (closest.length > wanted) closest.pop()
-    }
-    return closest.map(node => node.index)
-  }
+  const numbers = nodes.map(node => sha256(asciiBytes(`ringtls kademlia ${node.id}`)))
+  const candidates = byId(nodes).map(({ index }) => index)
+  const spread = spreadOf(nodes, replicas)
+  return storageKey =>
+    bestOwners(candidates, (a, b) => isCloser(numbers[a]!, numbers[b]!, storageKey), spread)
 }
 
 /** Whether `a` XOR `key` is less than `b` XOR `key`: the first byte in which a and b differ decides. */

@@ -9,6 +9,8 @@ export interface PlacedNode {
   readonly id: string
   /** A whole number from 1; `ring` and `rendezvous` go by it. */
   readonly weight: number
+  /** What may fail together; '' and nothing are the same zone. Decides about the owners after the first. */
+  readonly zone?: string
 }
 
 /** SHA-256, handed in. */

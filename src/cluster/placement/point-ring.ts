@@ -4,11 +4,12 @@
  */
 import { asciiBytes } from '../../bytes.ts'
 import { byId, type PlacedNode, type Placement, type Sha256, uint32At } from './placement.ts'
+import { ownersAlong, spreadOf } from './zones.ts'
 
 /** The points of one node: `names` are hashed, and the first six bytes are the place. */
 export type PointNames = (node: PlacedNode) => readonly string[]
 
-/** The owners are the first `replicas` distinct nodes from the key's successor on. */
+/** The owners are the first `replicas` distinct nodes from the key's successor on, in distinct zones while there are any. */
 export function pointRing(
   nodes: readonly PlacedNode[],
   replicas: number,
@@ -22,15 +23,9 @@ export function pointRing(
     // The sort is stable: of two nodes at one place the one with the smaller ID comes first.
     .sort((a, b) => a.at - b.at)
   const places = points.map(point => point.at)
-  const wanted = Math.min(replicas, nodes.length)
-  return storageKey => {
-    const owners: number[] = []
-    for (let i = successor(places, place(storageKey)); owners.length < wanted; i++) {
-      const { index } = points[i % points.length]!
-      if (!owners.includes(index)) owners.push(index)
-    }
-    return owners
-  }
+  const circle = points.map(point => point.index)
+  const spread = spreadOf(nodes, replicas)
+  return storageKey => ownersAlong(circle, successor(places, place(storageKey)), spread)
 }
 
 /** The first six bytes as a number: exact in a double. */

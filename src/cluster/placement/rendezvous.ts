@@ -1,5 +1,6 @@
 import { asciiBytes } from '../../bytes.ts'
 import { byId, type PlacedNode, type Placement, type Sha256, uint32At } from './placement.ts'
+import { bestOwners, spreadOf } from './zones.ts'
 
 /**
  * Rendezvous hashing, or highest random weight (Thaler and Ravishankar, 1998): every node has a score for
@@ -12,25 +13,17 @@ import { byId, type PlacedNode, type Placement, type Sha256, uint32At } from './
  * somebody's logarithm. Keep weights small: a look-up takes time by their sum.
  */
 export function rendezvous(nodes: readonly PlacedNode[], replicas: number, sha256: Sha256): Placement {
-  const contenders = byId(nodes).map(({ node, index }) => ({
-    index,
-    seeds: Array.from({ length: node.weight }, (_, entry) => seedOf(sha256, node.id, entry)),
-  }))
-  const wanted = Math.min(replicas, nodes.length)
+  const seedsOf = nodes.map(({ id, weight }) =>
+    Array.from({ length: weight }, (_, entry) => seedOf(sha256, id, entry)),
+  )
+  const candidates = byId(nodes).map(({ index }) => index)
+  const spread = spreadOf(nodes, replicas)
+  // One for all look-ups: none begins before the last is done.
+  const scores = new Uint32Array(nodes.length)
   return storageKey => {
     const key = halvesOf(storageKey)
-    // Ordered by score, never longer than `wanted`; at equal scores the smaller ID, met earlier, stays ahead.
-    const best: { index: number; score: number }[] = []
-    for (const { index, seeds } of contenders) {
-      let score = 0
-      for (const seed of seeds) score = Math.max(score, scoreOf(seed, key))
-      let rank = best.length
-      while (rank > 0 && score > best[rank - 1]!.score) rank--
-      if (rank === wanted) continue
-      best.splice(rank, 0, { index, score })
-      if (best.length > wanted) best.pop()
-    }
-    return best.map(node => node.index)
+    for (let i = 0; i < scores.length; i++) scores[i] = bestScore(seedsOf[i]!, key)
+    return bestOwners(candidates, (a, b) => scores[a]! > scores[b]!, spread)
   }
 }
 
@@ -46,6 +39,12 @@ function seedOf(sha256: Sha256, id: string, entry: number): Halves {
 
 function halvesOf(bytes: Uint8Array): Halves {
   return { high: uint32At(bytes, 0), low: uint32At(bytes, 4) }
+}
+
+function bestScore(seeds: readonly Halves[], key: Halves): number {
+  let score = 0
+  for (let i = 0; i < seeds.length; i++) score = Math.max(score, scoreOf(seeds[i]!, key))
+  return score
 }
 
 /** 32 bits of the key under this seed. Both are uniform and secret: mixing is all that is needed. */
