@@ -8,6 +8,11 @@ import { tableSlots } from './placement/table.ts'
 export const placementNames = ['table', 'chord', 'ring', 'kademlia', 'rendezvous'] as const
 export type PlacementName = (typeof placementNames)[number]
 
+/** Whether a placement goes by the nodes' weights. */
+export function weighsNodes(placement: PlacementName): boolean {
+  return placement === 'ring' || placement === 'rendezvous'
+}
+
 /**
  * What a node may be asked for. A state never moves a key: it says which owners new sessions may have, and the
  * server that draws an ID draws again until its owner is active.

@@ -55,6 +55,12 @@ export {
   table,
 } from './placement/index.ts'
 export {
+  type NodeShare,
+  type PlacedCluster,
+  type PlacementDifference,
+  placementDifference,
+} from './placement-difference.ts'
+export {
   createSessionNode,
   defaultSessionNodeLimits,
   type SessionNode,
