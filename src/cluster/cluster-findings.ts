@@ -24,6 +24,11 @@ export type FindingKind =
   | 'replicas'
   | 'zones'
   | 'weights'
+  | 'revision'
+  | 'placement'
+  | 'removed'
+  | 'added'
+  | 'moved'
   | 'key_mode'
   | 'key_not_begun'
   | 'key_ends'
@@ -140,6 +145,54 @@ export function epochFindings(
       add('missing_epoch', `does not have key epoch ${missing.join(', ')}; distribute cluster.key`)
     return findings
   })
+}
+
+/** What to think of before the list `from` becomes `to`. */
+export function changeFindings(from: ClusterInfo, to: ClusterInfo): readonly Finding[] {
+  const findings: Finding[] = []
+  const add = (kind: FindingKind, message: string, node?: string) =>
+    findings.push({ kind, message, ...(node === undefined ? {} : { node }) })
+  if (to.revision <= from.revision)
+    add(
+      'revision',
+      `revision ${to.revision} does not come after ${from.revision}; raise it, or nobody sees who is behind`,
+    )
+  if (to.placement !== from.placement)
+    add(
+      'placement',
+      `placement ${from.placement} becomes ${to.placement}: most keys move; do it when few sessions matter`,
+    )
+  for (const node of from.nodes) {
+    const next = to.nodes.find(({ id }) => id === node.id)
+    if (next === undefined && node.state === 'active')
+      add(
+        'removed',
+        'is taken out while it is active; make it draining first, and take it out when its sessions are over',
+        node.id,
+      )
+    if (next?.state === 'down' && node.state === 'active')
+      add(
+        'removed',
+        'goes down while it is active; make it draining first, or its sessions are lost',
+        node.id,
+      )
+    if (next !== undefined && next.url !== node.url)
+      add(
+        'moved',
+        `gets the url ${next.url}, where it begins empty; restart it, or give it another id`,
+        node.id,
+      )
+  }
+  for (const { id, state } of to.nodes) {
+    const isNew = !from.nodes.some(node => node.id === id)
+    if (isNew && state === 'active')
+      add(
+        'added',
+        'comes in as active; add it as draining, and make it active when every server has the list',
+        id,
+      )
+  }
+  return [...findings, ...listFindings(to)]
 }
 
 /** Ahead or behind, in seconds with one decimal. */

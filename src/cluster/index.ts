@@ -2,6 +2,15 @@
 
 export type { BreakerState } from './circuit-breaker.ts'
 export {
+  changeFindings,
+  epochFindings,
+  type Finding,
+  type FindingKind,
+  keyFindings,
+  listFindings,
+  nodeFindings,
+} from './cluster-findings.ts'
+export {
   type ClusterInfo,
   type ClusterNode,
   clusterDigest,
@@ -37,9 +46,23 @@ export {
   type HttpSessionStoreOptions,
 } from './http-session-store.ts'
 export { type Rotation, type RotationOptions, rotateClusterKeys } from './key-rotation.ts'
-export { ClusterKeys, makeClusterKeys, maxLiveEpochs, parseClusterKeys, readClusterKeys } from './keys.ts'
+export {
+  ClusterKeys,
+  keyFileWarnings,
+  makeClusterKeys,
+  maxLiveEpochs,
+  parseClusterKeys,
+  readClusterKeys,
+} from './keys.ts'
 export { Membership, type MembershipOptions, membershipOf } from './membership.ts'
 export { ClusterMetrics, type ClusterMetricsOptions, type MeasuredMember } from './metrics.ts'
+export {
+  type NodeAnswer,
+  type ReportedHealth,
+  type SurveyedNode,
+  type SurveyOptions,
+  surveyNodes,
+} from './node-survey.ts'
 export type { NodeTls } from './node-tls.ts'
 export { HttpTransport, type NodeReply, type NodeRequest, type NodeTransport } from './node-transport.ts'
 export { OwnerChoice, type OwnerChoiceOptions } from './owner-choice.ts'
