@@ -34,8 +34,9 @@ export interface ClusterFiles {
   readonly tls: NodeTls | undefined
   /** Where the node's own store listens, if not at its url. */
   readonly listen: Address | undefined
-  /** The path of cluster_info, for errors. */
+  /** The path of cluster_info. */
   readonly path: string
+  readonly keyPath: string
 }
 
 /** Where randomness, clock and algorithms come from: a secure context has them all. */
@@ -67,7 +68,7 @@ export function readClusterFiles(
     throw new UsageError(`--node ${node}: ${cluster} has no such node; choose from ${known}`)
   }
   const tls = readNodeTls(flags, { info, path: cluster })
-  return { info, keys, nodeId: node, tls, listen: flags.nodeListen, path: cluster }
+  return { info, keys, nodeId: node, tls, listen: flags.nodeListen, path: cluster, keyPath: clusterKey }
 }
 
 function refuseNodeOptions({ nodeListen, nodeCert, nodeKey, nodeCa }: NodeFlags): void {

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addClient } from './commands/client.ts'
+import { addCluster } from './commands/cluster.ts'
 import { addDemo } from './commands/demo.ts'
 import { addInit } from './commands/init.ts'
 import { addServer } from './commands/server.ts'
@@ -30,6 +31,7 @@ function createProgram(): Command {
   addServer(program)
   addSessionNode(program)
   addClient(program)
+  addCluster(program)
   addDemo(program)
   return program
 }

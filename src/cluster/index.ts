@@ -2,6 +2,15 @@
 
 export type { BreakerState } from './circuit-breaker.ts'
 export {
+  changeFindings,
+  epochFindings,
+  type Finding,
+  type FindingKind,
+  keyFindings,
+  listFindings,
+  nodeFindings,
+} from './cluster-findings.ts'
+export {
   type ClusterInfo,
   type ClusterNode,
   clusterDigest,
@@ -19,6 +28,7 @@ export {
   type ClusterSessionCacheCounters,
   type ClusterSessionCacheOptions,
 } from './cluster-session-cache.ts'
+export { type ClusterWatch, type ClusterWatchOptions, type Reloaded, watchCluster } from './cluster-watch.ts'
 export type { KeyPeriod } from './epoch-keys.ts'
 export { GuardedStore, type GuardedStoreOptions } from './guarded-store.ts'
 export {
@@ -35,9 +45,24 @@ export {
   type HttpSessionStoreLimits,
   type HttpSessionStoreOptions,
 } from './http-session-store.ts'
-export { ClusterKeys, makeClusterKeys, maxLiveEpochs, parseClusterKeys, readClusterKeys } from './keys.ts'
+export { type Rotation, type RotationOptions, rotateClusterKeys } from './key-rotation.ts'
+export {
+  ClusterKeys,
+  keyFileWarnings,
+  makeClusterKeys,
+  maxLiveEpochs,
+  parseClusterKeys,
+  readClusterKeys,
+} from './keys.ts'
 export { Membership, type MembershipOptions, membershipOf } from './membership.ts'
 export { ClusterMetrics, type ClusterMetricsOptions, type MeasuredMember } from './metrics.ts'
+export {
+  type NodeAnswer,
+  type ReportedHealth,
+  type SurveyedNode,
+  type SurveyOptions,
+  surveyNodes,
+} from './node-survey.ts'
 export type { NodeTls } from './node-tls.ts'
 export { HttpTransport, type NodeReply, type NodeRequest, type NodeTransport } from './node-transport.ts'
 export { OwnerChoice, type OwnerChoiceOptions } from './owner-choice.ts'

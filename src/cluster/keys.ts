@@ -2,9 +2,8 @@ import { readFileSync, statSync } from 'node:fs'
 import type { CryptoProvider, RandomBytes } from '../crypto/provider.ts'
 import { ApiMisuse } from '../errors.ts'
 import { Secret } from '../secret.ts'
-import { base64url32, fromBase64url, toBase64url } from './base64url.ts'
 import { EpochKeys, type KeyPeriod } from './epoch-keys.ts'
-import { JsonField } from './json-field.ts'
+import { keyFileText, parseKeyFile, refuseSharedBits } from './key-file.ts'
 
 /** A session ID says its epoch in six bits, and rotation needs one number that is free. */
 export const maxLiveEpochs = 63
@@ -68,10 +67,8 @@ export interface KeySurroundings {
 }
 
 /**
- * Reads a cluster key document:
- * `{"keys":[{"epoch":1,"notBefore":"2025-01-31T12:00:00Z","notAfter":null,"key":"43 characters"}]}`.
- * Times are ISO 8601 in UTC, since people edit them; `notAfter` is null until a successor is added; `key` is
- * 32 bytes in base64url. Throws ApiMisuse in one line that says what to do and quotes nothing of the text.
+ * Reads a cluster key document (key-file.ts says what it is like) and derives the keys of all epochs that are not
+ * over. Throws ApiMisuse in one line that says what to do and quotes nothing of the text.
  * @param name what errors call the document: its path, or an environment variable
  */
 export function parseClusterKeys(
@@ -79,16 +76,13 @@ export function parseClusterKeys(
   name: string,
   { provider, nowMs }: KeySurroundings,
 ): ClusterKeys {
-  const root = JsonField.parse(text, { name, secret: true })
-  const keys = root.members(['keys']).keys
-  // A file may be long with epochs that are over; a thousand of them is a mistake.
-  const all = keys.items(1, 1000).map(readEntry)
-  const live = all.filter(({ period }) => nowMs <= period.notAfterMs)
+  const { field, entries } = parseKeyFile(text, name)
+  const live = entries.filter(({ period }) => nowMs <= period.notAfterMs)
   if (live.length === 0)
-    keys.fail('an epoch that is not past its notAfter; add one with `ringtls cluster rotate-key`')
+    field.fail('an epoch that is not past its notAfter; add one with `ringtls cluster rotate-key`')
   if (live.length > maxLiveEpochs)
-    keys.fail(`at most ${maxLiveEpochs} epochs not past their notAfter; remove old ones`)
-  refuseSharedBits(keys, live)
+    field.fail(`at most ${maxLiveEpochs} epochs not past their notAfter; remove old ones`)
+  refuseSharedBits(field, live)
   return new ClusterKeys(live.map(({ period, key }) => new EpochKeys(period, key, provider)))
 }
 
@@ -101,7 +95,7 @@ export function readClusterKeys(
   surroundings: KeySurroundings,
 ): { readonly keys: ClusterKeys; readonly warnings: readonly string[] } {
   const keys = parseClusterKeys(readText(path), path, surroundings)
-  return { keys, warnings: modeWarnings(path) }
+  return { keys, warnings: keyFileWarnings(path) }
 }
 
 /**
@@ -109,45 +103,8 @@ export function readClusterKeys(
  * minute ago: nobody has to be told first, and a server whose clock is a little behind can seal at once.
  */
 export function makeClusterKeys({ random, nowMs }: { random: RandomBytes; nowMs: number }): string {
-  const notBefore = new Date(nowMs - 60_000).toISOString()
-  const entry = { epoch: 1, notBefore, notAfter: null, key: toBase64url(random(32)) }
-  return `${JSON.stringify({ keys: [entry] }, undefined, 2)}\n`
-}
-
-interface KeyEntry {
-  readonly period: KeyPeriod
-  readonly key: Secret
-}
-
-function readEntry(field: JsonField): KeyEntry {
-  const { epoch, notBefore, notAfter, key } = field.members(['epoch', 'notBefore', 'notAfter', 'key'])
-  const period = {
-    epoch: epoch.integer(0, 0xffff_ffff),
-    notBeforeMs: timeOf(notBefore),
-    notAfterMs: notAfter.isNull ? Number.POSITIVE_INFINITY : timeOf(notAfter),
-  }
-  if (period.notAfterMs <= period.notBeforeMs) notAfter.fail('a time after notBefore')
-  const text = key.text(base64url32, '32 bytes in base64url (43 characters); make a file with `ringtls init`')
-  return { period, key: new Secret(fromBase64url(text)) }
-}
-
-const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/
-
-function timeOf(field: JsonField): number {
-  const need = 'a time in UTC such as 2025-01-31T12:00:00Z'
-  const timeMs = Date.parse(field.text(isoTime, need))
-  return Number.isNaN(timeMs) ? field.fail(need) : timeMs
-}
-
-function refuseSharedBits(field: JsonField, entries: readonly KeyEntry[]): void {
-  const epochOfBits = new Map<number, number>()
-  for (const { period } of entries) {
-    const other = epochOfBits.get(period.epoch % 64)
-    if (other !== undefined) {
-      field.fail(`epochs that differ modulo 64, which ${other} and ${period.epoch} do not; remove one`)
-    }
-    epochOfBits.set(period.epoch % 64, period.epoch)
-  }
+  const period = { epoch: 1, notBeforeMs: nowMs - 60_000, notAfterMs: Number.POSITIVE_INFINITY }
+  return keyFileText([{ period, key: new Secret(random(32)) }])
 }
 
 function readText(path: string): string {
@@ -163,7 +120,8 @@ function readText(path: string): string {
   }
 }
 
-function modeWarnings(path: string): readonly string[] {
+/** What is to be said of the file at `path` itself: a mode that lets others read it. */
+export function keyFileWarnings(path: string): readonly string[] {
   // Windows has no such mode; what stat makes up there means nothing.
   if (process.platform === 'win32') return []
   const mode = statSync(path).mode & 0o777

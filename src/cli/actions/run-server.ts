@@ -10,6 +10,7 @@ import { echo } from '../apps/echo.ts'
 import { answerHttp } from '../apps/http.ts'
 import { readAnchors, readCertificates, readStaples } from '../certificate-files.ts'
 import { type ClusterFiles, readClusterFiles, startSessionNode } from '../cluster-files.ts'
+import { followClusterFiles } from '../cluster-reload.ts'
 import type { ServerFlags } from '../commands/server.ts'
 import { UsageError } from '../failures.ts'
 import { appendSecretFile } from '../files.ts'
@@ -45,6 +46,10 @@ export async function runServer(flags: ServerFlags): Promise<void> {
   measure(server, metrics, member)
   const sockets = serve(server, flags)
   const membership = member?.membership
+  const stopFollowing =
+    files &&
+    membership &&
+    followClusterFiles(files, membership, context, { output, log: flags.logLevel && log })
   const started =
     files && membership && flags.store
       ? await startSessionNode(files, context, { membership, metrics, log })
@@ -58,6 +63,7 @@ export async function runServer(flags: ServerFlags): Promise<void> {
   log.info({ ...address }, 'server listens')
   output.print(printedListening(address))
   await stopped
+  stopFollowing?.()
   log.info({ ...tally }, 'server shuts down')
   status.drain()
   server.close()
@@ -98,12 +104,13 @@ function clientOptions({ clientAuth, clientCa }: ServerFlags): Partial<ServerOpt
 
 function join(
   { info, keys, nodeId, tls }: ClusterFiles,
-  { lookupTimeout }: ServerFlags,
+  { lookupTimeout, ttl }: ServerFlags,
   log: ClusterLog,
 ): ClusterMember {
   const { provider, random, now } = createSecureContext()
   const limits = lookupTimeout === undefined ? {} : { readTimeoutMs: lookupTimeout }
-  return joinCluster({ info, keys, nodeId, provider, random, now, limits, tls, log })
+  const memory = ttl === undefined ? {} : { memoryMs: ttl * 1000 }
+  return joinCluster({ info, keys, nodeId, provider, random, now, limits, tls, log, ...memory })
 }
 
 /** What a server has done. */

@@ -1,6 +1,7 @@
 import { ClusterMetrics, membershipOf } from '../../cluster/index.ts'
 import { createSecureContext } from '../../node/index.ts'
 import { readClusterFiles, startSessionNode } from '../cluster-files.ts'
+import { followClusterFiles } from '../cluster-reload.ts'
 import type { SessionNodeFlags } from '../commands/session-node.ts'
 import { printedListening } from '../listening.ts'
 import { createLog } from '../logging.ts'
@@ -21,9 +22,11 @@ export async function runSessionNode(flags: SessionNodeFlags): Promise<void> {
   metrics.watchProcess()
   const { node, address } = await startSessionNode(files, context, { membership, metrics, log })
   const status = await openStatusPort(flags.metrics, { metrics, membership, files }, { ...context, output })
+  const stopFollowing = followClusterFiles(files, membership, context, { output, log: flags.logLevel && log })
   const stopped = stopSignal()
   output.print(printedListening(address))
   await stopped
+  stopFollowing()
   status.drain()
   const { get, put, delete: deletes } = node.counters
   const { entries } = node.memory
