@@ -102,7 +102,9 @@ function tell(server: Server, { flags, output }: { flags: ServerFlags; output: O
     if (handshake.resumed) tally.resumed++
     output.print(printedHandshake(handshake, flags.node))
   })
-  server.on('tlsClientError', (error: Error) => {
+  server.on('tlsClientError', (error: Error, { bytesRead }: TLSSocket) => {
+    // A balancer's health check, or a browser's connection to spare: nobody began a handshake.
+    if (bytesRead === 0) return
     tally.failed++
     const json = handshakeFailedEvent(error)
     output.print({ json })
