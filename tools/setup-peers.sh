@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(openssl curl gnutls-bin python3 libnss3-tools chromium firefox-esr)
+packages=(openssl curl gnutls-bin python3 libnss3-tools chromium firefox-esr haproxy nginx-light libnginx-mod-stream)
 command -v go >/dev/null || packages+=(golang-go)
 command -v javac >/dev/null || packages+=(default-jdk-headless)
 command -v cargo >/dev/null || packages+=(cargo)
@@ -33,7 +33,7 @@ else
 fi
 
 for peer in "openssl version" "curl --version" "gnutls-cli --version" "python3 --version" "go version" \
-  "javac --version" "cargo --version" "chromium --version" "firefox-esr --version"; do
-  $peer 2>/dev/null | head -n 1
+  "javac --version" "cargo --version" "chromium --version" "firefox-esr --version" "haproxy -v" "nginx -v"; do
+  $peer 2>&1 | head -n 1
 done
 dpkg-query --show libnss3-tools

@@ -195,6 +195,11 @@ export class TLSSocket extends Duplex {
     return this.#transport.remotePort
   }
 
+  /** Bytes that came over the transport so far, the handshake's among them. */
+  get bytesRead(): number {
+    return this.#transport.bytesRead
+  }
+
   get localPort(): number | undefined {
     return this.#transport.localPort
   }

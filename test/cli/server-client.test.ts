@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readSessionFile } from '../../src/cli/session-file.ts'
@@ -132,6 +134,26 @@ describe('a cluster of two servers', () => {
       code: 'ERR_SSL_ALERT_BAD_CERTIFICATE',
       message: 'the peer sent the fatal alert bad_certificate',
     })
+  })
+
+  it('a connection without a byte, as a balancer checks health, is no handshake that failed; one with a byte is', async () => {
+    const server = await startListening([
+      'server',
+      '--listen',
+      '127.0.0.1:0',
+      ...servers[0]!.cluster.certificateArgs,
+    ])
+    const come = async (bytes: string) => {
+      const socket = connect(server.port, server.host).resume()
+      socket.end(bytes)
+      await once(socket, 'close')
+    }
+    await come('')
+    await come('\x16')
+    expect(await server.event('handshakeFailed')).toMatchObject({ code: 'TRUNCATED' })
+    await server.stop()
+    expect(server.events.filter(({ event }) => event === 'handshakeFailed')).toHaveLength(1)
+    expect(await server.event('stopped')).toMatchObject({ handshakes: 0, failed: 1 })
   })
 
   it('nobody there is one line and exit 1', async () => {

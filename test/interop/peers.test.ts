@@ -17,6 +17,9 @@ const trials: Readonly<Record<Peer, { readonly args: readonly string[]; readonly
   selfserv: { args: [], exitCode: 51 },
   chromium: { args: ['--version'], exitCode: 0 },
   'firefox-esr': { args: ['--version'], exitCode: 0 },
+  haproxy: { args: ['-v'], exitCode: 0 },
+  // To standard error, as all that nginx says.
+  nginx: { args: ['-v'], exitCode: 0 },
   // Nothing to do, so they end.
   go: { args: [], exitCode: 0 },
   java: { args: [], exitCode: 0 },
@@ -32,7 +35,7 @@ describe('the peers', () => {
         const { args, exitCode } = trials[peer]
         const outcome = await runPeer(peer, args, { input: '' })
         expect(outcome).toMatchObject({ exitCode })
-        if (exitCode === 0 && args.length > 0) expect(outcome.stdout).toMatch(/\d+\.\d+/)
+        if (exitCode === 0 && args.length > 0) expect(outcome.stdout + outcome.stderr).toMatch(/\d+\.\d+/)
       })
     })
   }

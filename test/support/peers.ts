@@ -19,6 +19,8 @@ export type Program =
   | 'selfserv'
   | 'chromium'
   | 'firefox-esr'
+  | 'haproxy'
+  | 'nginx'
 /** Libraries, in small programs of our own around them: `npm run setup:peers` builds test/interop/peers. */
 export type Library = 'go' | 'java' | 'rustls'
 export type Peer = Program | Library
@@ -75,6 +77,8 @@ export interface PeerOptions {
   /** More environment. */
   readonly env?: Readonly<Record<string, string>>
   readonly deadlineMs?: number
+  /** It starts workers of its own, which a kill must reach too. */
+  readonly hasWorkers?: boolean
 }
 
 /** How a foreign program ended, and all it said. */
@@ -91,16 +95,23 @@ export class PeerProcess {
   readonly #child: ChildProcessWithoutNullStreams
   readonly #ended: Promise<Outcome>
   readonly #timer: NodeJS.Timeout
+  readonly #hasWorkers: boolean
   #stdout = ''
   #stderr = ''
   /** Why there will be no more output. */
   #end: string | undefined
   #waiting: (() => void)[] = []
 
-  constructor(peer: Peer, args: readonly string[], { input, env, deadlineMs }: PeerOptions = {}) {
+  constructor(peer: Peer, args: readonly string[], options: PeerOptions = {}) {
+    const { input, env, deadlineMs, hasWorkers = false } = options
     this.#name = peer
+    this.#hasWorkers = hasWorkers
     const { program, first } = commandOf(peer)
-    this.#child = spawn(program, [...first, ...args], { env: { ...process.env, LC_ALL: 'C', ...env } })
+    // Detached it leads a process group, which its workers are in.
+    this.#child = spawn(program, [...first, ...args], {
+      env: { ...process.env, LC_ALL: 'C', ...env },
+      detached: hasWorkers,
+    })
     this.#child.stdout.setEncoding('latin1').on('data', (text: string) => {
       this.#stdout += text
       this.#wake()
@@ -144,7 +155,14 @@ export class PeerProcess {
 
   /** At once and without a farewell, as a crash does it. */
   kill(): void {
-    this.#child.kill('SIGKILL')
+    const { pid } = this.#child
+    if (this.#hasWorkers && pid !== undefined) killGroup(pid)
+    else this.#child.kill('SIGKILL')
+  }
+
+  /** Sends it a signal that it knows what to do with. */
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name)
   }
 
   /** Waits until its output is as wanted; rejects when it ends before. */
@@ -175,6 +193,15 @@ export class PeerProcess {
 
   #failure(reason: string): Error {
     return new Error(`${this.#name} ${reason}; it said:\n${this.output}`)
+  }
+}
+
+/** A group whose processes have all ended is no more. */
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 

@@ -134,7 +134,9 @@ function tell(
     const { resumed, reason, owner, ms } = handshake
     log.debug({ resumed, reason, owner, ms: roundMs(ms) }, 'handshake')
   })
-  server.on('tlsClientError', (error: Error) => {
+  server.on('tlsClientError', (error: Error, { bytesRead }: TLSSocket) => {
+    // A balancer's health check, or a browser's connection to spare: nobody began a handshake.
+    if (bytesRead === 0) return
     tally.failed++
     const json = handshakeFailedEvent(error)
     output.print({ json })
