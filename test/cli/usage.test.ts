@@ -103,7 +103,7 @@ const cases: readonly (readonly [string, RegExp])[] = [
     'server --listen localhost:0 CERT --cluster PKI/cluster.json --cluster-key DIR/garbage --node n1',
     /not JSON/,
   ],
-  ['server --listen localhost:0 CERT --cluster DIR/https.json KEY --node n1', /its store speaks http/],
+  ['server --listen localhost:0 CERT --cluster DIR/https.json KEY --node n1', /over https both sides show a certificate: add --node-cert and --node-key and --node-ca/],
   [
     'server --listen 127.0.0.1:TAKEN CERT',
     /127\.0\.0\.1:\d+: the port is taken by another program; stop it, or choose/,
