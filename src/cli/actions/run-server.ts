@@ -158,7 +158,9 @@ function measure(server: Server, metrics: ClusterMetrics, member: ClusterMember 
     metrics.countHandshake(reason)
     if (lookupMs !== undefined) metrics.countLookup(reason, lookupMs)
   })
-  server.on('tlsClientError', () => metrics.countFailure())
+  server.on('tlsClientError', (_: Error, { bytesRead }: TLSSocket) => {
+    if (bytesRead > 0) metrics.countFailure()
+  })
 }
 
 /** Runs the application on every connection; returns those that are open. */
