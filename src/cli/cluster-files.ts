@@ -20,6 +20,8 @@ import type { Output } from './output.ts'
 
 /** The options that say which cluster a process belongs to, and as what. */
 export interface ClusterFlags extends NodeFlags {
+  /** False for a server that does not run its node's session store. */
+  readonly store?: boolean
   readonly cluster?: string
   readonly clusterKey?: string
   readonly node?: string
@@ -67,6 +69,8 @@ export function readClusterFiles(
     const known = info.nodes.map(({ id }) => id).join(', ')
     throw new UsageError(`--node ${node}: ${cluster} has no such node; choose from ${known}`)
   }
+  if (flags.store === false && flags.nodeListen !== undefined)
+    throw new UsageError('--node-listen is of no use with --no-store: leave one of them out')
   const tls = readNodeTls(flags, { info, path: cluster })
   return { info, keys, nodeId: node, tls, listen: flags.nodeListen, path: cluster, keyPath: clusterKey }
 }

@@ -12,6 +12,7 @@ import {
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import { emptyBytes } from '../bytes.ts'
 import { type NodeTls, nodeServerTls } from './node-tls.ts'
 
@@ -44,8 +45,8 @@ export interface HttpServiceOptions {
   readonly headers?: () => Readonly<Record<string, string>>
   /** Sees every reply; `method` is '' for bytes that were no request. */
   readonly onReply?: (method: string, status: number) => void
-  /** A connection more than `maxConnections`, or one whose TLS handshake failed. */
-  readonly onRefusedConnection?: (why: 'too_many' | 'tls') => void
+  /** A connection more than `maxConnections`, or one whose TLS handshake failed, with Node's code for that. */
+  readonly onRefusedConnection?: (why: 'too_many' | 'tls', code?: string) => void
 }
 
 /** How long requests that are under way may go on when the service is closed. */
@@ -106,7 +107,11 @@ export class HttpService {
     server.on('checkExpectation', serve)
     server.on('clientError', (error, socket) => this.#refuse(error, socket))
     server.on('drop', () => this.#options.onRefusedConnection?.('too_many'))
-    server.on('tlsClientError', () => this.#options.onRefusedConnection?.('tls'))
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+      // Of a certificate that does not verify Node says no more than that the connection was reset.
+      const verdict: unknown = socket.authorizationError
+      this.#options.onRefusedConnection?.('tls', typeof verdict === 'string' ? verdict : error.code)
+    })
     return server
   }
 

@@ -163,7 +163,7 @@ class HttpSessionNode implements SessionNode {
       ...{ limits, tls, answer: request => this.#answerTo(request) },
       headers: () => ({ [digestHeader]: options.membership.digest }),
       onReply: (method, status) => this.#countReply(method, status),
-      onRefusedConnection: why => this.#countRefusedConnection(why),
+      onRefusedConnection: (why, code) => this.#countRefusedConnection(why, code),
     })
     this.#pages = new StatusPages({
       health: () => this.health,
@@ -287,9 +287,9 @@ class HttpSessionNode implements SessionNode {
     this.#log.debug({ method: name.split(' ')[0], status }, 'answered')
   }
 
-  #countRefusedConnection(why: 'too_many' | 'tls'): void {
+  #countRefusedConnection(why: 'too_many' | 'tls', code: string | undefined): void {
     this.counters.refused_connections[why]++
-    this.#throttle.warn('connection refused', why, { reason: why })
+    this.#throttle.warn('connection refused', why, { reason: why, code })
   }
 }
 

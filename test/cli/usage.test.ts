@@ -103,7 +103,50 @@ const cases: readonly (readonly [string, RegExp])[] = [
     'server --listen localhost:0 CERT --cluster PKI/cluster.json --cluster-key DIR/garbage --node n1',
     /not JSON/,
   ],
-  ['server --listen localhost:0 CERT --cluster DIR/https.json KEY --node n1', /over https both sides show a certificate: add --node-cert and --node-key and --node-ca/],
+  [
+    'server --listen localhost:0 CERT --cluster DIR/https.json KEY --node n1',
+    /https\.json: node n1 has https:.* both sides show a certificate: add --node-cert and --node-key and --node-ca/,
+  ],
+  [
+    'session-node --cluster DIR/https.json KEY --node n1 --node-cert PKI/server.pem --node-key PKI/server.key',
+    /: add --node-ca$/m,
+  ],
+  ['session-node CLUSTER --node n1 NODETLS', /of no use: no node in .*cluster\.json has an https url/],
+  [
+    'session-node --cluster DIR/https.json KEY --node n1 --node-cert DIR/cut.pem --node-key PKI/server.key --node-ca PKI/ca.pem',
+    /--node-cert .*cut\.pem and --node-key .*: wanted PEM/,
+  ],
+  [
+    'session-node --cluster DIR/https.json KEY --node n1 --node-cert PKI/ca.pem --node-key PKI/server.key --node-ca PKI/ca.pem',
+    /--node-cert .*key values mismatch/,
+  ],
+  [
+    'session-node --cluster DIR/https.json KEY --node n1 --node-cert PKI/server.pem --node-key PKI/server.key --node-ca DIR/garbage',
+    /--node-ca .*garbage: wanted PEM/,
+  ],
+  [
+    'session-node --cluster DIR/https.json KEY --node n1 --node-cert PKI/server.pem --node-key DIR/none --node-ca PKI/ca.pem',
+    /--node-key .*none: there is no such file/,
+  ],
+  [
+    'server --listen localhost:0 CERT --node-listen localhost:0',
+    /--node-listen is of no use without --cluster/,
+  ],
+  ['server --listen localhost:0 CERT --node-ca PKI/ca.pem', /--node-ca is of no use without --cluster/],
+  [
+    'server --listen localhost:0 CERT CLUSTER --node n1 --no-store --node-listen localhost:0',
+    /--node-listen is of no use with --no-store/,
+  ],
+  ['session-node CLUSTER --node n1 --node-listen localhost', /Wanted HOST:PORT/],
+  [
+    'session-node CLUSTER --node n1 --node-listen 127.0.0.1:TAKEN',
+    /taken by another .* another with --node-listen/,
+  ],
+  [
+    'server --listen 127.0.0.1:0 CERT --metrics 127.0.0.1:TAKEN',
+    /taken by another program.* another with --metrics/,
+  ],
+  ['session-node CLUSTER --node n1 --log-level loud', /Allowed choices are silent, error, warn, info, debug/],
   [
     'server --listen 127.0.0.1:TAKEN CERT',
     /127\.0\.0\.1:\d+: the port is taken by another program; stop it, or choose/,
@@ -130,9 +173,11 @@ const cases: readonly (readonly [string, RegExp])[] = [
 ]
 
 function expand(line: string): string[] {
+  const pem = cluster.file('server.pem')
   const words: Readonly<Record<string, string>> = {
     CERT: cluster.certificateArgs.join(' '),
     CLUSTER: cluster.clusterArgs.join(' '),
+    NODETLS: `--node-cert ${pem} --node-key ${cluster.file('server.key')} --node-ca ${cluster.file('ca.pem')}`,
     KEY: cluster.clusterArgs.slice(2).join(' '),
     DIR: directory,
     PKI: cluster.directory,

@@ -237,6 +237,7 @@ describe('a session node with https', () => {
   /** A store of a server, and the one node of its cluster at `host`. */
   async function openPair(host: string, shown: { node?: NodeTls; server?: NodeTls }) {
     const port = await freePort()
+    const { log, lines } = keptLog()
     const clock = new Clock()
     const membership = membershipOf(
       testInfo([{ id: 'a', url: `https://${host.includes(':') ? `[${host}]` : host}:${port}` }]),
@@ -251,6 +252,7 @@ describe('a session node with https', () => {
       now: clock.now,
       limits: smallMemory,
       tls: shown.node ?? tls,
+      log,
     })
     openings.add(() => node.close(0))
     await node.listen(host, port)
@@ -274,7 +276,7 @@ describe('a session node with https', () => {
         digest: membership.digest,
         tls: { ca: tls.ca, ...certificate },
       })
-    return { node, port, store, client }
+    return { node, port, store, client, lines }
   }
   const storageKey = new Uint8Array(32).fill(7)
 
@@ -285,13 +287,16 @@ describe('a session node with https', () => {
   })
 
   test('serves nobody without a certificate, not even with a good signature', async () => {
-    const { client, node } = await openPair('127.0.0.1', { server: tls })
+    const { client, node, lines } = await openPair('127.0.0.1', { server: tls })
     await expect(client({}).ask()).rejects.toThrow()
     await expect(client({}).ask({ path: '/healthz' })).rejects.toThrow()
     await expect(client(strangers).ask()).rejects.toThrow()
     expect((await client(tls).ask()).status).toBe(404)
     expect(node.counters.replies).toEqual({ 'GET 404': 1 })
     await until(() => node.counters.refused_connections.tls === 3)
+    expect(lines.find(({ level }) => level === 'warn')?.fields).toMatchObject({
+      ...{ reason: 'tls', code: 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE', count: 1 },
+    })
   })
 
   test.each<[string, () => NodeTls]>([

@@ -54,11 +54,11 @@ export async function runServer(flags: ServerFlags): Promise<void> {
     files && membership && flags.store
       ? await startSessionNode(files, context, { membership, metrics, log })
       : undefined
-  const status = await openStatusPort(flags.metrics, { metrics, membership, files }, { ...context, output })
   // Before 'listening': no client pays for the first connections.
   await member?.warmUp()
   const warmUpRequests = member?.store.counters.requests ?? 0
   const address = await listen(server, flags.listen, 'choose another with --listen (port 0 takes a free one)')
+  const status = await openStatusPort(flags.metrics, { metrics, membership, files }, { ...context, output })
   const stopped = stopSignal()
   log.info({ ...address }, 'server listens')
   output.print(printedListening(address))
