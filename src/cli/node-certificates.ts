@@ -1,5 +1,6 @@
 /** `--node-cert`, `--node-key` and `--node-ca`: what servers and session nodes show each other where a url says https. */
 import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import type { ClusterInfo, NodeTls } from '../cluster/index.ts'
 import { UsageError } from './failures.ts'
@@ -52,7 +53,8 @@ export function warnOfNodeCertificate(
   const url = new URL(info.nodes.find(({ id }) => id === nodeId)!.url)
   const isNode = hasStore && url.protocol === 'https:'
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  if (isNode && leaf.checkHost(host) === undefined && leaf.checkIP(host) === undefined) {
+  const names = isIP(host) === 0 ? leaf.checkHost(host) : leaf.checkIP(host)
+  if (isNode && names === undefined) {
     warn(`does not name ${host}, this node's host in cluster.json: servers will refuse it`)
   }
   // Without the extension a certificate is for any purpose.
