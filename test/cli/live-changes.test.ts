@@ -208,6 +208,7 @@ describe('a list that changes under load', () => {
       }
       load.takeFiles()
       load.isSettled = true
+      await load.returnWithAll()
       const [sessions, returns] = [made(), load.returns.length]
       await untilTrue(() => made() >= sessions + enough && load.returns.length >= returns + 2 * enough)
     }

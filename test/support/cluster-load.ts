@@ -77,9 +77,11 @@ export class ClusterLoad {
     this.observer.keys.replaceWith(readClusterKeys(this.#options.keyFile, { provider, nowMs: now() }).keys)
   }
 
-  /** Returns that did not resume though every server could know better. */
-  get lost(): readonly Return[] {
-    return this.returns.filter(({ session, resumed }) => session.isSettled && !resumed)
+  /** Returns that did not resume though every server could know better, in words. */
+  get lost(): readonly string[] {
+    return this.returns
+      .filter(({ session, resumed }) => session.isSettled && !resumed)
+      .map(({ session, at }) => `made by ${session.maker} in epoch ${session.epoch}, full at ${at}`)
   }
 
   /** One visit; with a session, one that is to resume. Rejects when the handshake fails. */
@@ -113,6 +115,13 @@ export class ClusterLoad {
     }
     const maker = target.node ?? ''
     return { bytes: session!, id, epoch: id[0]! & 63, maker, isSettled: isSettled && this.isSettled }
+  }
+
+  /** Every session made so far comes back, each to another server than the one before. */
+  async returnWithAll(): Promise<void> {
+    const { targets } = this.#options
+    for (const [i, session] of [...this.sessions].entries())
+      await this.#return(targets[i % targets.length]!, session)
   }
 
   /** Lets the clients finish what they do; rejects when one of them met an error. */
