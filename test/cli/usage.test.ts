@@ -128,7 +128,7 @@ const cases: readonly (readonly [string, RegExp])[] = [
   ['client localhost:1 --insecure --servername 127.0.0.1', /Wanted a host name/],
   ['demo now', /too many arguments/],
   ['cluster', /no command was given/],
-  ['cluster stat', /unknown command 'stat'. \(?Did you mean status\?/],
+  ['cluster stat', /unknown command 'stat' \(Did you mean status\?/],
   ['cluster status', /missing required argument 'FILE'/],
   ['cluster status DIR/none', /none: there is no such file/],
   ['cluster status PKI/cluster.json --timeout 0', /Wanted a whole number from 1 to 60000/],
