@@ -170,6 +170,24 @@ const cases: readonly (readonly [string, RegExp])[] = [
   ['client localhost:1 --insecure --http index.html', /Wanted a path such as/],
   ['client localhost:1 --insecure --servername 127.0.0.1', /Wanted a host name/],
   ['demo now', /too many arguments/],
+  ['cluster', /no command was given/],
+  ['cluster stat', /unknown command 'stat' \(Did you mean status\?/],
+  ['cluster status', /missing required argument 'FILE'/],
+  ['cluster status DIR/none', /none: there is no such file/],
+  ['cluster status PKI/cluster.json --timeout 0', /Wanted a whole number from 1 to 60000/],
+  ['cluster status PKI/cluster.json --node-ca PKI/ca.pem', /are of no use: no node in .* has an https url/],
+  ['cluster check PKI/cluster.json --cluster-key DIR/none', /none: there is no such file/],
+  ['cluster check PKI/cluster.json --cluster-key PKI/cluster.json', /cluster\.json: revision: no such field/],
+  ['cluster check PKI/cluster.json --max-key-age never', /Wanted a whole number from 1 to 3650/],
+  ['cluster plan PKI/cluster.json', /required option '--to <FILE>' not specified/],
+  ['cluster plan PKI/cluster.json --to DIR/garbage', /garbage: this is not JSON/],
+  [
+    'cluster plan PKI/cluster.json --to PKI/cluster.json --sample 0',
+    /Wanted a whole number from 1 to 10000000/,
+  ],
+  ['cluster rotate-key', /missing required argument 'FILE'/],
+  ['cluster rotate-key PKI/cluster.key --ttl 86401', /Wanted a whole number from 1 to 86400/],
+  ['cluster rotate-key PKI/cluster.json', /cluster\.json: revision: no such field; known are keys/],
 ]
 
 function expand(line: string): string[] {
