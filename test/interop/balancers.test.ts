@@ -2,7 +2,9 @@
  * HAProxy and nginx, configured by the files of examples/, pass TLS on to three servers in turn: whoever comes back is at another server, and
  * resumes there by session ID, also when a server is taken out or dies.
  */
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { freePorts } from '../support/free-ports.ts'
@@ -73,8 +75,13 @@ async function makeClusterLike(other: ClusterUnderTest, replicas: number): Promi
 }
 
 async function stopStage(stage: Stage | undefined): Promise<void> {
-  await stage?.balancer.close()
-  await Promise.all((stage?.servers ?? []).map(server => server.stop('SIGKILL')))
+  if (!stage) return
+  const { balancer, servers } = stage
+  await balancer.close()
+  await Promise.all(servers.map(server => server.stop('SIGKILL')))
+  // Nothing is left that would take another test's connections.
+  const socket = connect(balancer.port, '127.0.0.1')
+  await expect(once(socket, 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' })
 }
 
 const eventsOf = ({ servers }: Stage, kind: string): readonly Event[] =>
