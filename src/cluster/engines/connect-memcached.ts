@@ -90,7 +90,7 @@ class FreshClient implements MemjsClient {
     this.#client ??= this.#make()
     const client = this.#client
     try {
-      return await withinBudget({ timeoutMs: silenceMs }, () => work(client))
+      return await withinBudget(silenceMs, () => work(client))
     } catch (error) {
       if (!isRefusal(error)) this.#drop(client, error)
       throw error

@@ -10,10 +10,12 @@ const refusals = [/^([A-Z][A-Z_]{2,})\b/, /^MemJS [A-Z]+: ([\w/ -]+)$/]
 export function engineFailure(engine: string, error: unknown): StoreFailure {
   if (error instanceof StoreFailure) return error
   const isTimeout = error instanceof Error && /timed? ?out/i.test(`${error.name} ${error.message}`)
-  return new StoreFailure(isTimeout ? 'timeout' : 'error', `${engine}: ${wordOf(error)}`)
+  // A refusal is an answer: a Redis that is full still has the records that it has, and no breaker need spare it.
+  const isAnswer = isRefusal(error)
+  return new StoreFailure(isTimeout ? 'timeout' : 'error', `${engine}: ${wordOf(error)}`, { isAnswer })
 }
 
-/** Whether the engine answered, and refused: it is there, and a breaker has nothing to spare it. */
+/** Whether the engine answered, and refused. */
 export function isRefusal(error: unknown): boolean {
   return refusalOf(error) !== undefined
 }

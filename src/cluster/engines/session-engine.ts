@@ -1,6 +1,7 @@
 /**
  * What the session store asks of an engine that an operator has already, Redis or memcached. Each promise may
- * take as long as it likes and reject with anything: `EngineSessionStore` bounds it and makes a StoreFailure of it.
+ * take as long as it likes and reject with anything: `GuardedStore` bounds it, and `EngineSessionStore` makes a
+ * StoreFailure of what it rejects with.
  */
 export interface SessionEngine {
   /** What errors call it, such as `redis 127.0.0.1:6379`; never with a password in it. */

@@ -20,15 +20,11 @@ import {
 const openings = new Openings()
 afterAll(() => openings.release())
 
-/** A budget that a busy machine keeps to. */
-const limits = { readTimeoutMs: 5000, writeTimeoutMs: 5000 }
-const surroundings = { provider, now: Date.now, limits }
-
 async function storesAt(url: string): Promise<StoresUnderTest> {
   const open = async () => {
-    const store = await connectStore(parseStoreUrl(url) as EngineAddress, surroundings)
+    const store = await connectStore(parseStoreUrl(url) as EngineAddress, { provider, now: Date.now })
     openings.add(() => store.close())
-    await store.warmUp()
+    await store.connect()
     return store
   }
   return realStores(await open(), await open())
@@ -57,7 +53,7 @@ function redisContracts(program: RedisProgram): void {
     const { address } = await startRedis(openings, [], program)
     const open = async () => {
       const client = createClient({ url: `redis://${address}`, disableOfflineQueue: true })
-      const store = new EngineSessionStore({ ...surroundings, engine: fromNodeRedis(client) })
+      const store = new EngineSessionStore(fromNodeRedis(client))
       await client.connect()
       openings.add(async () => client.destroy())
       return store
@@ -75,7 +71,7 @@ function redisContracts(program: RedisProgram): void {
     const cluster = createCluster({
       rootNodes: masters.map(({ address }) => ({ url: `redis://${address}` })),
     })
-    const store = new EngineSessionStore({ ...surroundings, engine: fromNodeRedis(cluster) })
+    const store = new EngineSessionStore(fromNodeRedis(cluster))
     await cluster.connect()
     openings.add(async () => cluster.destroy())
     return realStores(store, store)
