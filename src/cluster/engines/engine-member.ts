@@ -8,7 +8,7 @@ import { engineFailure } from './engine-failure.ts'
 import type { EngineSessionStore } from './engine-session-store.ts'
 
 export interface EngineMemberOptions {
-  readonly store: EngineSessionStore
+  readonly engine: EngineSessionStore
   readonly keys: ClusterKeys
   readonly random: RandomBytes
   /** ms since 1970. */
@@ -30,28 +30,33 @@ const defaultLimits: EngineLimits = { readTimeoutMs: 50, writeTimeoutMs: 1000 }
 export interface EngineMember {
   /** What the TLS server asks. */
   readonly sessionCache: ClusterSessionCache
-  readonly store: EngineSessionStore
+  /** The engine within time limits, with a breaker for each of its servers. */
+  readonly store: GuardedStore
+  /** The engine as it is. */
+  readonly engine: EngineSessionStore
+  /** The cluster's keys; `replaceWith` rotates them while everything runs. */
+  readonly keys: ClusterKeys
   /** Opens the connections, so that the first client to resume does not wait for that. Never rejects: an engine that is not there costs resumption, not service. */
   warmUp(): Promise<void>
   /** Waits up to `timeoutMs`, 200 by default, for sessions on their way to the engine, then drops the connections. */
   close(timeoutMs?: number): Promise<void>
 }
 
-/** Makes the session cache of a server whose sessions live in `store`: within time limits, with a breaker for each of its servers. */
+/** Makes the session cache of a server whose sessions live in an engine. */
 export function joinEngine(options: EngineMemberOptions): EngineMember {
-  const { store, keys, random, now, log = silentLog } = options
+  const { engine, keys, random, now, log = silentLog } = options
   const limits = { ...defaultLimits, ...options.limits }
-  const shardOf = (storageKey: Uint8Array) => store.shardOf(storageKey)
-  const guarded = new GuardedStore(store, { now, ...limits, shardOf, log })
-  const sessionCache = new ClusterSessionCache({ keys, store: guarded, random, now })
+  const shardOf = (storageKey: Uint8Array) => engine.shardOf(storageKey)
+  const store = new GuardedStore(engine, { now, ...limits, shardOf, log })
+  const sessionCache = new ClusterSessionCache({ keys, store, random, now })
   return {
-    ...{ sessionCache, store },
+    ...{ sessionCache, store, engine, keys },
     warmUp: async () => {
       try {
-        await withinBudget(limits.writeTimeoutMs, () => store.connect())
+        await withinBudget(limits.writeTimeoutMs, () => engine.connect())
       } catch (error) {
-        const { message } = engineFailure(store.name, error)
-        log.warn({ store: store.name }, `${message}; until it answers every handshake is a full one`)
+        const { message } = engineFailure(engine.name, error)
+        log.warn({ store: engine.name }, `${message}; until it answers every handshake is a full one`)
       }
     },
     close: async timeoutMs => {
