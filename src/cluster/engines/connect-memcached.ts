@@ -6,7 +6,7 @@ import { isRefusal } from './engine-failure.ts'
 import { loadClient } from './load-client.ts'
 import { fromMemjs, type MemjsClient } from './memjs.ts'
 import { keyPrefix, type SessionEngine } from './session-engine.ts'
-import { type EngineServer, type StoreAddress, serverText } from './store-url.ts'
+import { type EngineServer, type MemcachedAddress, serverText } from './store-url.ts'
 
 export interface ConnectMemcachedOptions {
   readonly provider: CryptoProvider
@@ -14,7 +14,6 @@ export interface ConnectMemcachedOptions {
   readonly now: () => number
 }
 
-type MemcachedAddress = Extract<StoreAddress, { kind: 'memcached' }>
 type Memjs = typeof import('memjs')
 /** `TIn` and `TOut` of a client whose values are bytes, as they come. */
 type Client = InstanceType<typeof import('memjs').Client<Buffer, Buffer | null>>
@@ -28,12 +27,12 @@ const silenceMs = 1000
  * memjs is missing.
  */
 export async function connectMemcached(
-  { servers, login }: MemcachedAddress,
+  { servers }: MemcachedAddress,
   { provider, now }: ConnectMemcachedOptions,
 ): Promise<SessionEngine> {
   const { default: memjs } = await loadClient('memjs', () => import('memjs'))
   const engines = servers.map(server => {
-    const client = new FreshClient(() => clientOf(memjs, server, login))
+    const client = new FreshClient(() => clientOf(memjs, server))
     return fromMemjs(client, { now, name: `memcached ${serverText(server)}` })
   })
   const nodes = servers.map(server => ({ id: serverText(server), weight: 1 }))
@@ -50,10 +49,10 @@ export async function connectMemcached(
   }
 }
 
-function clientOf(memjs: Memjs, { host, port }: EngineServer, login: MemcachedAddress['login']) {
+function clientOf(memjs: Memjs, { host, port }: EngineServer): Client {
   // Its own time-outs leave sockets half closed behind: they come after ours.
   const options = { timeout: 60, conntimeout: 60, retries: 1, logger: { log: () => {} }, keepAlive: true }
-  const server = new memjs.Server(host, port, login.username, login.password, options)
+  const server = new memjs.Server(host, port, '', '', options)
   return new memjs.Client<Buffer, Buffer | null>([server], options)
 }
 

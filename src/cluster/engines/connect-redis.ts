@@ -81,7 +81,27 @@ function clusterEngine(cluster: Cluster, name: string): SessionEngine {
   }
 }
 
-/** It goes on by itself where the first attempt fails. */
+/**
+ * Connects; the client goes on by itself where the first attempt fails. ioredis says "Connection is closed." then, and
+ * tells the reason as an event.
+ */
 async function untilReady(client: Redis | Cluster): Promise<void> {
-  if (client.status === 'wait') await client.connect()
+  if (client.status !== 'wait') return
+  let reason: unknown
+  const remember = (error: unknown) => {
+    reason ??= nodeErrorOf(error)
+  }
+  client.on('error', remember)
+  try {
+    await client.connect()
+  } catch (error) {
+    throw reason ?? nodeErrorOf(error)
+  } finally {
+    client.off('error', remember)
+  }
+}
+
+/** Of a cluster none of whose nodes could be had: what the last one said. */
+function nodeErrorOf(error: unknown): unknown {
+  return error instanceof Error && 'lastNodeError' in error ? (error.lastNodeError ?? error) : error
 }

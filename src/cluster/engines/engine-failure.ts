@@ -23,6 +23,8 @@ export function isRefusal(error: unknown): boolean {
 function wordOf(error: unknown): string {
   if (!(error instanceof Error)) return 'not an error'
   if ('code' in error && typeof error.code === 'string') return error.code
+  // What ioredis says of a client, or of a cluster's node, that has no connection.
+  if (/is closed|isn't (writeable|ready)/.test(error.message)) return 'not connected'
   return refusalOf(error) ?? error.name
 }
 

@@ -13,14 +13,13 @@ export interface EngineLogin {
 }
 
 /** Where a store is, as a URL says it. */
-export type StoreAddress =
-  | { readonly kind: 'http' }
-  | RedisAddress
-  | {
-      readonly kind: 'memcached'
-      readonly servers: readonly EngineServer[]
-      readonly login: EngineLogin
-    }
+export type StoreAddress = { readonly kind: 'http' } | RedisAddress | MemcachedAddress
+
+/** The servers of a memcached, which knows nobody by name: it belongs behind a firewall. */
+export interface MemcachedAddress {
+  readonly kind: 'memcached'
+  readonly servers: readonly EngineServer[]
+}
 
 /** A Redis, or a Valkey: one server, a cluster, or what sentinels watch. */
 export interface RedisAddress {
@@ -55,8 +54,9 @@ export function parseStoreUrl(text: string): StoreAddress {
   const servers = readServers(kind, hosts!)
   const shown = `${kind}://${hosts}`
   if (kind === 'memcached') {
-    if (path !== '') throw new ApiMisuse(`${shown}: nothing stands after the servers of memcached`)
-    return { kind, servers, login: readLogin(shown, login) }
+    if (path !== '' || login !== undefined)
+      throw new ApiMisuse(`${shown}: need the servers alone; memcached has no login here, and no databases`)
+    return { kind, servers }
   }
   if (kind === 'redis' && servers.length > 1)
     throw new ApiMisuse(

@@ -48,7 +48,13 @@ export function startRedis(
   args: readonly string[] = [],
   program: RedisProgram = 'redis-server',
 ): Promise<EngineProcess> {
-  return start(openings, port => runRedis(openings, port, args, program))
+  return start(openings, port => runRedis(openings, port, args, { program }))
+}
+
+export interface RedisStart {
+  readonly program?: RedisProgram
+  /** What it says once it is as far as wanted: ready, by default. */
+  readonly said?: RegExp
 }
 
 /** The same on a port that is known: a server that comes back. */
@@ -56,13 +62,13 @@ export async function runRedis(
   openings: Openings,
   port: number,
   args: readonly string[] = [],
-  program: RedisProgram = 'redis-server',
+  { program = 'redis-server', said = /Ready to accept connections/ }: RedisStart = {},
 ): Promise<PeerProcess> {
   const where = ['--port', String(port), '--bind', '127.0.0.1', '--dir', temporaryDirectory(openings)]
   const common = [...where, '--save', '', '--appendonly', 'no', '--daemonize', 'no']
   const process = new PeerProcess(program, [...common, ...args], { deadlineMs })
   try {
-    await process.said(/Ready to accept connections/)
+    await process.said(said)
     return process
   } catch (error) {
     await end(process)
@@ -132,14 +138,15 @@ export function startMemcached(openings: Openings, args: readonly string[] = [])
 }
 
 export async function runMemcached(port: number, args: readonly string[] = []): Promise<PeerProcess> {
-  const common = ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-u', 'nobody', '-t', '1']
+  const common = ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-u', 'nobody', '-t', '1', '-vv']
   const process = new PeerProcess('memcached', [...common, ...args], { deadlineMs })
-  for (let tries = 0; tries < 500; tries++) {
-    if (await listens(port)) return process
-    await new Promise(resolve => setTimeout(resolve, 20))
+  try {
+    await process.said(/server listening/)
+    return process
+  } catch (error) {
+    await end(process)
+    throw error
   }
-  await end(process)
-  throw new Error(`memcached does not listen on ${port}; it said: ${process.output}`)
 }
 
 /** What redis-cli says to a command; rejects when it fails. */
@@ -182,16 +189,6 @@ export function askMemcached(port: number, line: string, end: RegExp): Promise<s
       socket.destroy()
       resolve(said)
     })
-  })
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.on('error', () => resolve(false))
   })
 }
 
