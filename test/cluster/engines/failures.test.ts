@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { createServer, type Socket } from 'node:net'
 import { inspect } from 'node:util'
+import { createClient } from 'redis'
 import { afterEach, describe, expect, test } from 'vitest'
 import { connectStore, type EngineAddress } from '../../../src/cluster/engines/connect-store.ts'
 import {
@@ -9,6 +10,8 @@ import {
   type EngineMember,
   joinEngine,
 } from '../../../src/cluster/engines/engine-member.ts'
+import { EngineSessionStore } from '../../../src/cluster/engines/engine-session-store.ts'
+import { fromNodeRedis } from '../../../src/cluster/engines/node-redis.ts'
 import { redisSlot } from '../../../src/cluster/engines/redis-slot.ts'
 import { parseStoreUrl } from '../../../src/cluster/engines/store-url.ts'
 import type { StoreFailure } from '../../../src/cluster/session-store.ts'
@@ -20,6 +23,7 @@ import {
   redisCliUntil,
   runMemcached,
   runRedis,
+  startDetour,
   startMemcached,
   startRedis,
   startRedisCluster,
@@ -247,18 +251,43 @@ function redisFailures(): void {
     await untilHit(front, id)
   })
 
-  test('stopped for longer than a connection may be silent: it is made anew, and hits again', async () => {
+  test('a connection falls silent: it is made anew, and hits again', async () => {
     const server = await startRedis(openings)
-    const front = await join(`redis://${server.address}`, { readTimeoutMs: 200 })
+    const detour = await startDetour(openings, server.port)
+    const front = await join(`redis://${detour.address}`, { readTimeoutMs: 200 })
     const id = await save(front)
-    server.process.signal('SIGSTOP')
-    const stoppedMs = Date.now()
-    while (Date.now() - stoppedMs < 3000) {
-      expect(['timeout', 'breaker', 'error']).toContain(await soon(look(front, id)))
-      await new Promise(resolve => setTimeout(resolve, 50))
-    }
-    server.process.signal('SIGCONT')
     await untilHit(front, id)
+    detour.silence()
+    expect(await soon(look(front, id))).toBe('timeout')
+    await untilHit(front, id)
+  })
+
+  test('a name that leads to another master now: the old one says READONLY, the new one is found', async () => {
+    const old = await startRedis(openings)
+    const next = await startRedis(openings)
+    const detour = await startDetour(openings, old.port)
+    const front = await join(`redis://${detour.address}`)
+    await save(front)
+    detour.port = next.port
+    await ask(old, 'REPLICAOF', '127.0.0.1', String(next.port))
+    await untilSaved(front)
+    expect(Number(await ask(next, 'DBSIZE'))).toBeGreaterThan(0)
+  })
+
+  test('node-redis: its server is killed, and no event of the client ends the process', async () => {
+    const server = await startRedis(openings)
+    const client = createClient({ url: `redis://${server.address}`, disableOfflineQueue: true })
+    const store = new EngineSessionStore(fromNodeRedis(client))
+    await client.connect()
+    openings.add(async () => client.destroy())
+    const key = new Uint8Array(32)
+    await store.put(key, key, 60_000)
+    server.process.kill()
+    await server.process.ended()
+    for (let i = 0; i < 3; i++) await expect(store.get(key)).rejects.toMatchObject({ name: 'StoreFailure' })
+    const back = await runRedis(openings, server.port)
+    openings.add(async () => back.kill())
+    await expect.poll(() => store.get(key).catch(() => 'not yet'), { timeout: 20_000 }).toBeUndefined()
   })
 
   test('nobody listens: a warning and misses at once; when it comes, sessions are stored', async () => {
@@ -353,6 +382,17 @@ function memcachedFailures(): void {
     await save(front)
     servers[0]!.process.signal('SIGCONT')
     await untilHits(front, ids, 24)
+  })
+
+  test('a connection falls silent: it is made anew, and hits again', async () => {
+    const server = await startMemcached(openings)
+    const detour = await startDetour(openings, server.port)
+    const front = await join(`memcached://${detour.address}`, { readTimeoutMs: 200 })
+    const id = await save(front)
+    await untilHit(front, id)
+    detour.silence()
+    expect(await soon(look(front, id))).toBe('timeout')
+    await untilHit(front, id)
   })
 
   test('a server that is full, and may not evict, takes no PUT and still has what it has', async () => {

@@ -1,6 +1,6 @@
 /** Real engines on ports of loopback, nothing kept on disk; who starts one closes it. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../../support/free-ports.ts'
@@ -190,6 +190,44 @@ export function askMemcached(port: number, line: string, end: RegExp): Promise<s
       resolve(said)
     })
   })
+}
+
+/** A name that leads to a server: where to can be changed, and the connections there are can be made to fall silent. */
+export interface Detour {
+  readonly address: string
+  /** Where new connections lead. */
+  port: number
+  /** From now on nothing gets through on the connections that there are, and nobody is told. */
+  silence(): void
+}
+
+export async function startDetour(openings: Openings, port: number): Promise<Detour> {
+  const sockets = new Set<Socket>()
+  const server = createServer(near => {
+    const far = connect(detour.port, '127.0.0.1')
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(socket)
+      socket.on('error', () => {}).on('close', () => other.destroy())
+      socket.pipe(other)
+    }
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  openings.add(async () => {
+    for (const socket of sockets) socket.destroy()
+    await new Promise(resolve => server.close(resolve))
+  })
+  const address = server.address()
+  const detour = {
+    address: `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
+    port,
+    silence: () => {
+      for (const socket of sockets) socket.unpipe().resume()
+    },
+  }
+  return detour
 }
 
 function temporaryDirectory(openings: Openings): string {
