@@ -172,11 +172,6 @@ export class PeerProcess {
     this.#child.kill(name)
   }
 
-  /** Such as SIGSTOP, which it cannot refuse. */
-  signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal)
-  }
-
   /** Waits until its output is as wanted; rejects when it ends before. */
   async until<T>(found: (output: string) => T | undefined | null | false): Promise<T> {
     for (;;) {

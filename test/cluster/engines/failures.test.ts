@@ -42,11 +42,11 @@ interface Front {
 
 /** A server's part in a cluster on an engine. The budget is one that a busy machine keeps to, unless a test is about it. */
 async function join(url: string, limits: Partial<EngineLimits> = {}): Promise<Front> {
-  const store = await connectStore(parseStoreUrl(url) as EngineAddress, { provider, now: Date.now })
+  const engine = await connectStore(parseStoreUrl(url) as EngineAddress, { provider, now: Date.now })
   const warnings: string[] = []
   const warn = (_: object, message: string) => void warnings.push(message)
   const member = joinEngine({
-    ...{ store, keys: testKeys(), random: randomOf(), now: Date.now },
+    ...{ engine, keys: testKeys(), random: randomOf(), now: Date.now },
     limits: { readTimeoutMs: 2000, writeTimeoutMs: 2000, ...limits },
     log: { debug: warn, info: warn, warn, error: warn },
   })
@@ -339,7 +339,7 @@ function redisFailures(): void {
     const server = await startRedis(openings, ['--maxmemory', '1kb', '--maxmemory-policy', 'noeviction'])
     const { member } = await join(`redis://:password@${server.address}`)
     const record = new Uint8Array(Buffer.from('a record that must not be shown'))
-    const failure = await member.store.put(new Uint8Array(32).fill(7), record, 5000).catch(error => error)
+    const failure = await member.engine.put(new Uint8Array(32).fill(7), record, 5000).catch(error => error)
     expect(failure).toMatchObject({ name: 'StoreFailure', reason: 'error', isAnswer: true })
     expect(failure.message).toBe(`redis ${server.address}: OOM`)
     const shown =
@@ -402,7 +402,7 @@ function memcachedFailures(): void {
     const refusals: StoreFailure[] = []
     for (let i = 0; i < 10_000 && refusals.length < 5; i++) {
       const key = new Uint8Array(createHash('sha256').update(`${i}`).digest())
-      await front.member.store.put(key, new Uint8Array(4096), 60_000).catch(error => refusals.push(error))
+      await front.member.engine.put(key, new Uint8Array(4096), 60_000).catch(error => refusals.push(error))
     }
     expect(refusals.map(({ message, isAnswer }) => `${message} ${isAnswer}`)).toEqual(
       Array(5).fill(`memcached ${server.address}: Out of memory true`),
