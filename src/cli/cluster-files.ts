@@ -75,7 +75,8 @@ export function readClusterFiles(
   return { info, keys, nodeId: node, tls, listen: flags.nodeListen, path: cluster, keyPath: clusterKey }
 }
 
-function refuseNodeOptions({ nodeListen, nodeCert, nodeKey, nodeCa }: NodeFlags): void {
+/** Throws UsageError on an option of session nodes where there are none. */
+export function refuseNodeOptions({ nodeListen, nodeCert, nodeKey, nodeCa }: NodeFlags): void {
   const given = {
     '--node-listen': nodeListen,
     '--node-cert': nodeCert,

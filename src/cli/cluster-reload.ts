@@ -9,18 +9,22 @@ export interface ReloadOutput {
   readonly log: ClusterLog | undefined
 }
 
+/** The files that are followed: without a list of nodes, the key alone. */
+type FollowedFiles = Pick<ClusterFiles, 'keys' | 'keyPath'> & Partial<Pick<ClusterFiles, 'path' | 'nodeId'>>
+
 /**
  * Takes up changes of cluster.json and cluster.key from now on, by itself and, where there is such a signal, at
  * SIGHUP, and prints each. Returns what ends that.
  */
 export function followClusterFiles(
-  { path, keyPath, keys, nodeId }: ClusterFiles,
-  membership: Membership,
+  { path, keyPath, keys, nodeId }: FollowedFiles,
+  membership: Membership | undefined,
   { provider, now }: Surroundings,
   { output, log = notesOf(output) }: ReloadOutput,
 ): () => void {
   const watch = watchCluster({
-    ...{ infoPath: path, keysPath: keyPath, membership, keys, nodeId, provider, now, log },
+    ...(path === undefined || membership === undefined ? {} : { infoPath: path, membership }),
+    ...{ keysPath: keyPath, keys, nodeId, provider, now, log },
     onReload: reloaded => output.print(printedReload(reloaded, now())),
   })
   const onHangUp = () =>

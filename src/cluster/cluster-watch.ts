@@ -13,11 +13,11 @@ import { type ClusterKeys, keyFileWarnings, parseClusterKeys } from './keys.ts'
 import type { Membership } from './membership.ts'
 
 export interface ClusterWatchOptions {
-  /** The file of `membership`; without it the list stays as it is. */
+  /** The file of `membership`; without the two, as where sessions live in an engine, the key alone is watched. */
   readonly infoPath?: string
   /** The file of `keys`. */
   readonly keysPath: string
-  readonly membership: Membership
+  readonly membership?: Membership
   readonly keys: ClusterKeys
   /** Which node this process is: what cannot change of it while it runs is warned of. */
   readonly nodeId?: string | undefined
@@ -84,10 +84,12 @@ export function watchCluster(options: ClusterWatchOptions): ClusterWatch {
 }
 
 function filesOf(options: ClusterWatchOptions): readonly WatchedFile[] {
-  const { infoPath, keysPath } = options
+  const { infoPath, keysPath, membership } = options
   const keyFile = new WatchedFile(keysPath, options, text => takeKeys(text, options))
-  if (infoPath === undefined) return [keyFile]
-  return [new WatchedFile(infoPath, options, text => takeInfo(text, infoPath, options)), keyFile]
+  if (infoPath === undefined || membership === undefined) return [keyFile]
+  const take = (text: string) =>
+    takeInfo(parseClusterInfo(text, infoPath), infoPath, { ...options, membership })
+  return [new WatchedFile(infoPath, options, take), keyFile]
 }
 
 /** A file that is read again and again, and taken where its text is another than before. */
@@ -156,9 +158,12 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function takeInfo(text: string, path: string, options: ClusterWatchOptions): boolean {
+function takeInfo(
+  info: ClusterInfo,
+  path: string,
+  options: ClusterWatchOptions & { membership: Membership },
+): boolean {
   const { membership, nodeId, log = silentLog, onReload } = options
-  const info = parseClusterInfo(text, path)
   const before = membership.info
   if (!membership.replace(info)) return false
   const warnings = [...revisionWarnings(before, info), ...ownWarnings({ before, info, nodeId })]

@@ -1,3 +1,4 @@
+import type { BreakerState } from './circuit-breaker.ts'
 import { type ClusterLog, silentLog } from './cluster-log.ts'
 import { NodeGuard } from './node-guard.ts'
 import type { SessionStore } from './session-store.ts'
@@ -45,6 +46,11 @@ export class GuardedStore implements SessionStore {
 
   delete(storageKey: Uint8Array): Promise<void> {
     return this.#guarded(storageKey, this.#writeTimeoutMs, () => this.#store.delete(storageKey))
+  }
+
+  /** The breaker of every shard that was asked. */
+  get breakers(): ReadonlyMap<string, BreakerState> {
+    return new Map([...this.#guards].map(([name, { state }]) => [name, state]))
   }
 
   async close(): Promise<void> {

@@ -29,6 +29,14 @@ export {
   type ClusterSessionCacheOptions,
 } from './cluster-session-cache.ts'
 export { type ClusterWatch, type ClusterWatchOptions, type Reloaded, watchCluster } from './cluster-watch.ts'
+export { type ConnectStoreOptions, connectStore, type EngineAddress } from './engines/connect-store.ts'
+export { type EngineMember, type EngineMemberOptions, joinEngine } from './engines/engine-member.ts'
+export { EngineSessionStore, type EngineSessionStoreCounters } from './engines/engine-session-store.ts'
+export { fromIoredis, type IoredisClient } from './engines/ioredis.ts'
+export { fromMemjs, type MemjsClient } from './engines/memjs.ts'
+export { fromNodeRedis, type NodeRedisClient } from './engines/node-redis.ts'
+export type { SessionEngine } from './engines/session-engine.ts'
+export { parseStoreUrl, type StoreAddress } from './engines/store-url.ts'
 export type { KeyPeriod } from './epoch-keys.ts'
 export { GuardedStore, type GuardedStoreOptions } from './guarded-store.ts'
 export {

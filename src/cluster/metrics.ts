@@ -25,7 +25,7 @@ export interface MeasuredMember {
       'store_put_total' | 'store_delete_total' | 'forgotten'
     >
   }
-  /** A store on an engine has no session nodes, and so neither of these. */
+  /** A store on an engine has no list of nodes that could differ. */
   readonly store: {
     readonly counters?: { readonly cluster_digest_mismatch: number }
     readonly breakers?: ReadonlyMap<string, BreakerState>
@@ -215,7 +215,7 @@ const memberFamilies: readonly Family<MeasuredMember>[] = [
   {
     name: 'ringtls_breaker_state',
     type: 'gauge',
-    help: 'Whether a session node is asked: 0 closed, it is; 1 half open, one request tries; 2 open, it is not.',
+    help: 'Whether a session node, or a server of an engine, is asked: 0 closed, it is; 1 half open, one request tries; 2 open, it is not.',
     labelNames: ['node'],
     read: ({ store }) =>
       [...(store.breakers ?? [])].map(([node, state]) => [breakerStates.indexOf(state), { node }]),

@@ -32,7 +32,7 @@ export class NodeGuard {
 
   /**
    * Runs `work`, which must settle within a time of its own: what it rejects with is passed on, and counts against
-   * the node unless it is an answer (`conflict`, `gone`). Rejects with StoreFailure `breaker` without running it.
+   * the node unless it is an answer. Rejects with StoreFailure `breaker` without running it.
    */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#inFlight >= this.#maxInFlight) {
@@ -47,15 +47,11 @@ export class NodeGuard {
       this.#breaker.succeeded()
       return result
     } catch (error) {
-      if (isAnswer(error)) this.#breaker.succeeded()
+      if (error instanceof StoreFailure && error.isAnswer) this.#breaker.succeeded()
       else this.#breaker.failed()
       throw error
     } finally {
       this.#inFlight--
     }
   }
-}
-
-function isAnswer(error: unknown): boolean {
-  return error instanceof StoreFailure && (error.reason === 'conflict' || error.reason === 'gone')
 }

@@ -23,10 +23,13 @@ export type StoreFailureReason = 'timeout' | 'conflict' | 'gone' | 'breaker' | '
 export class StoreFailure extends Error {
   override readonly name = 'StoreFailure'
   readonly reason: StoreFailureReason
+  /** Whether somebody was there and answered: that speaks for a node, whatever it said. */
+  readonly isAnswer: boolean
 
   /** @param message who, what came, what was wanted: never a record, a key or a session ID */
-  constructor(reason: StoreFailureReason, message: string, options?: ErrorOptions) {
+  constructor(reason: StoreFailureReason, message: string, options?: ErrorOptions & { isAnswer?: boolean }) {
     super(message, options)
     this.reason = reason
+    this.isAnswer = options?.isAnswer ?? (reason === 'conflict' || reason === 'gone')
   }
 }

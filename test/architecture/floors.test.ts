@@ -27,7 +27,12 @@ const adapters: Readonly<
     node: false,
   },
   node: { rooms: ['providers/noble'], packages: [], node: true },
-  cluster: { rooms: [], packages: ['undici', 'lru-cache', 'prom-client'], node: true },
+  // Clients of engines are loaded only where a store's URL names one; who has none installs none.
+  cluster: {
+    rooms: [],
+    packages: ['undici', 'lru-cache', 'prom-client', 'ioredis', 'memjs'],
+    node: true,
+  },
   pki: { rooms: [], packages: ['node-forge'], node: false },
   fuzz: { rooms: [], packages: ['fast-check'], node: false },
   cli: { rooms: ['providers/noble', 'node', 'cluster', 'pki'], packages: ['commander', 'pino'], node: true },

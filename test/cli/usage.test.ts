@@ -148,6 +148,24 @@ const cases: readonly (readonly [string, RegExp])[] = [
   ],
   ['session-node CLUSTER --node n1 --log-level loud', /Allowed choices are silent, error, warn, info, debug/],
   [
+    'server --listen localhost:0 CERT --store http',
+    /--store http is session nodes: add --cluster, --cluster-key/,
+  ],
+  ['server --listen localhost:0 CERT --store redis://h', /--store redis: add --cluster-key with the key/],
+  [
+    'server --listen localhost:0 CERT CLUSTER --store redis+cluster://h',
+    /--cluster lists session nodes, and none/,
+  ],
+  [
+    'server --listen localhost:0 CERT KEY --store memcached://h:0',
+    /memcached:\/\/h:0: have "h:0", need HOST:PORT/,
+  ],
+  [
+    'server --listen localhost:0 CERT KEY --store redis://me:hunter2@h/x',
+    /^(?!.*hunter2).*redis:\/\/h\/x: need the number/,
+  ],
+  ['server --listen localhost:0 CERT KEY --store hunter2', /^(?!.*hunter2).*have something without a scheme/],
+  [
     'server --listen 127.0.0.1:TAKEN CERT',
     /127\.0\.0\.1:\d+: the port is taken by another program; stop it, or choose/,
   ],

@@ -20,6 +20,11 @@ const trials: Readonly<Record<Peer, { readonly args: readonly string[]; readonly
   haproxy: { args: ['-v'], exitCode: 0 },
   // To standard error, as all that nginx says.
   nginx: { args: ['-v'], exitCode: 0 },
+  'redis-server': { args: ['--version'], exitCode: 0 },
+  'redis-sentinel': { args: ['--version'], exitCode: 0 },
+  'redis-cli': { args: ['--version'], exitCode: 0 },
+  'valkey-server': { args: ['--version'], exitCode: 0 },
+  memcached: { args: ['--version'], exitCode: 0 },
   // Nothing to do, so they end.
   go: { args: [], exitCode: 0 },
   java: { args: [], exitCode: 0 },

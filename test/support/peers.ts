@@ -21,9 +21,15 @@ export type Program =
   | 'firefox-esr'
   | 'haproxy'
   | 'nginx'
+  | 'redis-server'
+  | 'redis-sentinel'
+  | 'redis-cli'
+  | 'memcached'
 /** Libraries, in small programs of our own around them: `npm run setup:peers` builds test/interop/peers. */
 export type Library = 'go' | 'java' | 'rustls'
-export type Peer = Program | Library
+/** Programs that Debian does not have: `npm run setup:peers` leaves them beside those it builds. */
+export type Fetched = 'valkey-server'
+export type Peer = Program | Library | Fetched
 
 /** Where setup:peers leaves what it built. */
 const built = process.env.RINGTLS_PEERS ?? fileURLToPath(new URL('../../build/peers', import.meta.url))
@@ -32,7 +38,8 @@ const built = process.env.RINGTLS_PEERS ?? fileURLToPath(new URL('../../build/pe
 function commandOf(peer: Peer): { program: string; first: readonly string[]; file?: string } {
   if (peer === 'java')
     return { program: peer, first: ['-cp', built, 'Peer'], file: join(built, 'Peer.class') }
-  if (peer === 'go' || peer === 'rustls') return { program: join(built, peer), first: [] }
+  if (peer === 'go' || peer === 'rustls' || peer === 'valkey-server')
+    return { program: join(built, peer), first: [] }
   return { program: peer, first: [] }
 }
 

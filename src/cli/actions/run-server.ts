@@ -1,4 +1,10 @@
-import { type ClusterLog, type ClusterMember, ClusterMetrics, joinCluster } from '../../cluster/index.ts'
+import {
+  type ClusterLog,
+  type ClusterMember,
+  ClusterMetrics,
+  type EngineMember,
+  joinCluster,
+} from '../../cluster/index.ts'
 import {
   createSecureContext,
   createServer,
@@ -12,6 +18,7 @@ import { readAnchors, readCertificates, readStaples } from '../certificate-files
 import { type ClusterFiles, readClusterFiles, startSessionNode } from '../cluster-files.ts'
 import { followClusterFiles } from '../cluster-reload.ts'
 import type { ServerFlags } from '../commands/server.ts'
+import { joinNamedEngine } from '../engine-store.ts'
 import { UsageError } from '../failures.ts'
 import { appendSecretFile } from '../files.ts'
 import { handshakeFailedEvent, printedHandshake } from '../handshake-event.ts'
@@ -24,16 +31,22 @@ import { openStatusPort } from '../status-port.ts'
 import { stopGraceMs, stopSignal, withinGrace } from '../stopping.ts'
 import { tlsOptions } from '../tls-flags.ts'
 
+/** The server's part in a cluster, wherever its sessions live. */
+type Member = ClusterMember | EngineMember
+
 /** Serves until it is told to stop. */
 export async function runServer(flags: ServerFlags): Promise<void> {
   const log = createLog(flags)
   const output = createOutput({ json: flags.json, log: flags.logLevel && log })
   const context = createSecureContext()
   const options = serverOptions(flags)
-  const files = readClusterFiles(flags, context, output)
-  if (files) warnOfNodeCertificate(files, { isServer: true, hasStore: flags.store }, output)
+  const engine = await joinNamedEngine(flags, context, { output, log })
+  const files = engine ? undefined : readClusterFiles(flags, context, output)
+  const hasStore = flags.store !== false
+  if (files) warnOfNodeCertificate(files, { isServer: true, hasStore }, output)
   const metrics = new ClusterMetrics(context)
-  const member = files && join(files, flags, log)
+  const cluster = files && join(files, flags, log)
+  const member = engine ?? cluster
   const server = createServer({
     ...options,
     ...(member ? { sessionCache: member.sessionCache } : {}),
@@ -45,18 +58,18 @@ export async function runServer(flags: ServerFlags): Promise<void> {
   const tally = tell(server, { flags, output, log })
   measure(server, metrics, member)
   const sockets = serve(server, flags)
-  const membership = member?.membership
+  const membership = cluster?.membership
+  const followed = files ?? (engine && { keys: engine.keys, keyPath: flags.clusterKey! })
   const stopFollowing =
-    files &&
-    membership &&
-    followClusterFiles(files, membership, context, { output, log: flags.logLevel && log })
+    followed && followClusterFiles(followed, membership, context, { output, log: flags.logLevel && log })
   const started =
-    files && membership && flags.store
+    files && membership && hasStore
       ? await startSessionNode(files, context, { membership, metrics, log })
       : undefined
   // Before 'listening': no client pays for the first connections.
   await member?.warmUp()
-  const warmUpRequests = member?.store.counters.requests ?? 0
+  const requestsOf = () => (engine?.engine ?? cluster?.store)?.counters.requests ?? 0
+  const warmUpRequests = requestsOf()
   const address = await listen(server, flags.listen, 'choose another with --listen (port 0 takes a free one)')
   const status = await openStatusPort(flags.metrics, { metrics, membership, files }, { ...context, output })
   const stopped = stopSignal()
@@ -70,7 +83,8 @@ export async function runServer(flags: ServerFlags): Promise<void> {
   await Promise.all([member?.sessionCache.flush(stopGraceMs), closeAll(sockets)])
   await Promise.all([member?.close(0), started?.node.close(stopGraceMs)])
   await status.close()
-  output.print(printedStop({ node: flags.node, tally, member, warmUpRequests }))
+  const requests = requestsOf() - warmUpRequests
+  output.print(printedStop({ node: flags.node, tally, member, requests }))
 }
 
 function serverOptions(flags: ServerFlags): ServerOptions {
@@ -148,7 +162,7 @@ function tell(
 }
 
 /** Shows operators what becomes of every handshake. */
-function measure(server: Server, metrics: ClusterMetrics, member: ClusterMember | undefined): void {
+function measure(server: Server, metrics: ClusterMetrics, member: Member | undefined): void {
   metrics.watchProcess()
   metrics.watchHandshakes()
   if (member) metrics.watchMember(member)
@@ -188,17 +202,18 @@ async function closeAll(sockets: ReadonlySet<TLSSocket>): Promise<void> {
 interface Stopped {
   readonly node: string | undefined
   readonly tally: Tally
-  readonly member: ClusterMember | undefined
-  readonly warmUpRequests: number
+  readonly member: Member | undefined
+  /** To session nodes, or to the engine. */
+  readonly requests: number
 }
 
-/** Says what was done, and what it cost the session nodes. An ID that is not the cluster's costs them nothing. */
-function printedStop({ node, tally, member, warmUpRequests }: Stopped): Printed {
+/** Says what was done, and what it cost where sessions live. An ID that is not the cluster's costs nothing there. */
+function printedStop({ node, tally, member, requests }: Stopped): Printed {
   const { lookups = {}, store_put_total: puts = {} } = member?.sessionCache.counters ?? {}
-  const requests = (member?.store.counters.requests ?? 0) - warmUpRequests
   const asked = sum(lookups, ['foreign_id', 'epoch'])
   const stored = sum(puts, ['unstorable'])
-  const told = `; ${requests} requests to session nodes, for ${asked} look-ups and ${stored} new sessions`
+  const who = member && 'engine' in member ? member.engine.name : 'session nodes'
+  const told = `; ${requests} requests to ${who}, for ${asked} look-ups and ${stored} new sessions`
   return {
     json: { event: 'stopped', ...{ node: node ?? null, ...tally, requests, lookups: asked, puts: stored } },
     text:

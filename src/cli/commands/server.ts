@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import type { ClusterFlags } from '../cluster-files.ts'
+import type { StoreFlags } from '../engine-store.ts'
 import { addNodeOptions } from '../node-flags.ts'
 import { type Address, addressParser, collect, examples, integerParser, jsonOption } from '../options.ts'
 import { addTlsOptions, type TlsFlags } from '../tls-flags.ts'
@@ -8,13 +8,11 @@ import { addTlsOptions, type TlsFlags } from '../tls-flags.ts'
 const oneDaySeconds = 24 * 60 * 60
 
 /** The options of `ringtls server`. */
-export interface ServerFlags extends ClusterFlags, TlsFlags {
+export interface ServerFlags extends StoreFlags, TlsFlags {
   readonly listen: Address
   readonly cert: readonly string[]
   readonly key: readonly string[]
-  readonly store: boolean
   readonly ttl?: number
-  readonly lookupTimeout?: number
   readonly clientAuth: 'none' | 'request' | 'require'
   readonly clientCa?: string
   readonly ocspResponse?: readonly string[]
@@ -31,8 +29,9 @@ export function addServer(program: Command): void {
     .summary('a TLS server, alone or one of a cluster')
     .description(
       'A TLS 1.2 server with a small application. With --cluster, --cluster-key and --node its sessions live in ' +
-        'the cluster, and any server of it resumes them; without, they stay in its own memory. Prints a line when ' +
-        'it is ready and one for each handshake. Stops on SIGTERM.',
+        'the cluster, and any server of it resumes them; with --store and --cluster-key they live in a Redis or a ' +
+        'memcached; without, they stay in its own memory. Prints a line when it is ready and one for each ' +
+        'handshake. Stops on SIGTERM.',
     )
     .requiredOption(
       '--listen <HOST:PORT>',
@@ -67,6 +66,13 @@ function addClusterOptions(server: Command): void {
     .option('--cluster <FILE>', 'the list of nodes (cluster.json)')
     .option('--cluster-key <FILE>', 'the key that the servers share')
     .option('--node <ID>', "which node of the list this one is: also runs that node's session store")
+    .addOption(
+      new Option(
+        '--store <URL>',
+        "where sessions live: 'http' for session nodes, redis://, redis+cluster://, redis+sentinel:// or " +
+          'memcached:// for an engine; with a password better in the environment, where others do not see it',
+      ).env('RINGTLS_STORE'),
+    )
     .option('--no-store', 'do not run the session store; `ringtls session-node` does')
     .option('--ttl <S>', 'seconds a session may be resumed (default: 600)', integerParser(1, oneDaySeconds))
     .option('--lookup-timeout <MS>', 'budget of a session look-up (default: 50)', integerParser(1, 10_000))
@@ -89,6 +95,8 @@ const serverExamples = examples(
   'ringtls server --listen localhost:8443 --cert pki/server.pem --key pki/server.key',
   'ringtls server --listen localhost:8441 --cert pki/server.pem --key pki/server.key \\',
   '    --cluster pki/cluster.json --cluster-key pki/cluster.key --node n1',
+  'ringtls server --listen localhost:8441 --cert pki/server.pem --key pki/server.key \\',
+  '    --cluster-key pki/cluster.key --store redis+cluster://10.0.0.1:6379,10.0.0.2:6379,10.0.0.3:6379',
   'ringtls server --listen localhost:8443 --cert pki/server.pem --key pki/server.key \\',
   '    --client-auth require --client-ca people.pem --alpn http/1.1 --policy modern',
   'openssl s_client -connect localhost:8441 -tls1_2 -CAfile pki/ca.pem',
