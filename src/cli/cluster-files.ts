@@ -20,8 +20,8 @@ import type { Output } from './output.ts'
 
 /** The options that say which cluster a process belongs to, and as what. */
 export interface ClusterFlags extends NodeFlags {
-  /** False for a server that does not run its node's session store. */
-  readonly store?: boolean
+  /** Where sessions are, a URL or `http`; false for a server that does not run its node's session store. */
+  readonly store?: string | false
   readonly cluster?: string
   readonly clusterKey?: string
   readonly node?: string

@@ -12,8 +12,6 @@ import type { Output } from './output.ts'
 
 /** The options that say where sessions live. */
 export interface StoreFlags extends ClusterFlags {
-  /** A URL, or `http`; false for `--no-store`. */
-  readonly store?: string | false
   readonly lookupTimeout?: number
 }
 
