@@ -8,7 +8,7 @@ import { needs } from '../support/peers.ts'
 import { makeCluster } from '../support/processes.ts'
 
 const script = exampleFile('cluster.sh')
-const patienceMs = 60_000
+const patienceMs = 120_000
 
 describe('examples/cluster.sh', () => {
   for (const balancer of ['haproxy', 'nginx'] as const) {

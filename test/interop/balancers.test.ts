@@ -33,7 +33,7 @@ import {
 const names: readonly BalancerName[] = ['haproxy', 'nginx']
 const nodes = ['n1', 'n2', 'n3']
 /** On two busy cores; alone they take a tenth of it. */
-const patienceMs = 120_000
+const patienceMs = 240_000
 
 /** 50 of curl and 50 of OpenSSL, half of each with TLS 1.3 in the offer. */
 const clients: readonly Client[] = Array.from({ length: 100 }, (_, i) => ({
