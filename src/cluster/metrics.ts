@@ -281,7 +281,10 @@ function addGauge(options: MetricOptions, samples: () => readonly Sample[]): voi
     ...options,
     collect() {
       this.reset()
-      for (const [value, labels = {}] of samples()) this.set(labels, value)
+      const found = samples()
+      // Without labels, a reset is a zero, and where there is nothing to say a zero is too much.
+      if (found.length + options.labelNames.length === 0) this.remove()
+      for (const [value, labels = {}] of found) this.set(labels, value)
     },
   })
 }

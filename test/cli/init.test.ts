@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -25,6 +26,21 @@ it('writes five files, and keeps to itself those that are secret', async () => {
   const [leaf] = certificatesFromPem(readFileSync(join(directory, 'server.pem'), 'utf8'), 'server.pem')
   expect(leaf!.extensions.subjectAltName?.dnsNames).toEqual(['www.example.com', 'localhost'])
   expect(leaf!.extensions.subjectAltName?.ipAddresses.map(({ length }) => length)).toEqual([4, 16])
+})
+
+it('--node-tls adds what https between servers and nodes takes, under an authority of its own', async () => {
+  const directory = join(temporaryDirectory(), 'pki')
+  const { exitCode, stdout } = await run(['init', directory, '--nodes', '2', '--node-tls'])
+  expect(exitCode).toBe(0)
+  expect(stdout).toMatch(/--node n1$/m)
+  expect(stdout).toContain(`--node-cert ${join(directory, 'node.pem')}`)
+  expect(readdirSync(directory).sort()).toEqual([...names, 'node-ca.pem', 'node.key', 'node.pem'].sort())
+  expect(statSync(join(directory, 'node.key')).mode & 0o777).toBe(0o600)
+  const read = (name: string) => new X509Certificate(readFileSync(join(directory, name)))
+  const [ca, nodeCa, node] = [read('ca.pem'), read('node-ca.pem'), read('node.pem')]
+  expect([node.verify(nodeCa.publicKey), node.verify(ca.publicKey)]).toEqual([true, false])
+  const info = parseClusterInfo(readFileSync(join(directory, 'cluster.json'), 'utf8'), 'cluster.json')
+  expect(info.nodes.map(({ url }) => url)).toEqual(['https://127.0.0.1:7801', 'https://127.0.0.1:7802'])
 })
 
 it('overwrites nothing, and touches nothing when it refuses', async () => {

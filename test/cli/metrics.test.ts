@@ -66,14 +66,14 @@ beforeAll(async () => {
   // Its owner is n2, since n1 made it.
   await vi.waitFor(
     async () => expect(sampleOf(await page(urlOf('n2')), 'ringtls_store_entries')).toBe(1),
-    10_000,
+    60_000,
   )
   expect(await connect(servers[1]!, '--session-in', session)).toMatchObject({ exitCode: 0 })
   // No hello of TLS.
   await expect(fetch(`http://${servers[1]!.address}`)).rejects.toThrow()
   await servers[1]!.event('handshakeFailed')
   pages = await Promise.all([urlOf('n1'), statusUrl, urlOf('n2')].map(page))
-}, 60_000)
+}, 120_000)
 
 describe('/metrics', () => {
   test('has what docs/metrics.md has, and nothing else', () => {

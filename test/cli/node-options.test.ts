@@ -1,6 +1,6 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { readSessionFile, writeSessionFile } from '../../src/cli/session-file.ts'
 import { encodeClientSession } from '../../src/session/client-session.ts'
 import { freePorts } from '../support/free-ports.ts'
@@ -20,7 +20,7 @@ import {
 async function expectResumption(servers: readonly ServerUnderTest[], ca: string) {
   await vi.waitFor(
     async () => expect(await secondHandshake(servers, ca)).toMatchObject({ resumed: true }),
-    15_000,
+    60_000,
   )
 }
 
@@ -65,11 +65,15 @@ async function makeTlsCluster(
 }
 
 /** Each test starts several processes, on a machine that may be busy. */
-vi.setConfig({ testTimeout: 90_000 })
+vi.setConfig({ testTimeout: 120_000 })
 
 describe('a cluster with https between its processes', () => {
+  let cluster: Awaited<ReturnType<typeof makeTlsCluster>>
+  beforeAll(async () => {
+    cluster = await makeTlsCluster(2)
+  }, 120_000)
+
   test('resumes on the other server', async () => {
-    const cluster = await makeTlsCluster(2)
     const servers = await startServers(2, cluster.tlsArgs, cluster)
     await expectResumption(servers, cluster.file('ca.pem'))
     expect(servers.map(server => server.stderr())).toEqual(['', ''])
@@ -79,10 +83,10 @@ describe('a cluster with https between its processes', () => {
       // Without a certificate not even that.
       await expect(fetch(`${url}/healthz`)).rejects.toThrow()
     }
+    await Promise.all(servers.map(server => server.stop()))
   })
 
   test('says what the others will not like about a certificate', async () => {
-    const cluster = await makeTlsCluster(1)
     const shown = ['--node-cert', cluster.file('server.pem'), '--node-key', cluster.file('server.key')]
     const args = [...cluster.clusterArgs, '--node', 'n1', ...shown, '--node-ca', cluster.file('ca.pem')]
     const server = await startListening([
@@ -98,7 +102,7 @@ describe('a cluster with https between its processes', () => {
     // Which its own node did, as soon as connections were opened.
     await vi.waitFor(
       () => expect(server.stderr()).toContain('"reason":"tls","code":"INVALID_PURPOSE"'),
-      15_000,
+      60_000,
     )
     await server.stop()
     const info = JSON.parse(readFileSync(cluster.file('cluster.json'), 'utf8')) as { nodes: Node[] }
