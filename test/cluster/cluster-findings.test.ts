@@ -116,10 +116,14 @@ describe('of nodes', () => {
   })
 
   test.each<[string, SurveyedNode, string]>([
-    ['down', seen('n1', { answer: 'down' }), 'node_down|n1|is active in the list'],
-    ['refused', seen('n1', { answer: 'refused', state: 'draining' }), 'node_down|n1|is draining in the list'],
-    ['shutting down', seen('n1', { answer: 'draining' }), 'node_down|n1|is active in the list'],
-    ['something else', seen('n1', { answer: 'unclear' }), 'node_unclear|n1|http'],
+    ['down', seen('n1', { answer: 'down', health: {} }), 'node_down|n1|is active in the list'],
+    [
+      'refused',
+      seen('n1', { answer: 'refused', state: 'draining', health: {} }),
+      'node_down|n1|is draining in the list',
+    ],
+    ['shutting down', seen('n1', { answer: 'draining', health: {} }), 'node_down|n1|is active in the list'],
+    ['something else', seen('n1', { answer: 'unclear', health: {} }), 'node_unclear|n1|http'],
     ['not down at all', seen('n1', { state: 'down' }), 'node_answers|n1|is down in the list'],
     [
       'with another list',
