@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../../support/free-ports.ts'
 import { needs, runPeer, temporaryDirectory } from '../../support/peers.ts'
 import {
   type ClusterUnderTest,
   makeCluster,
+  run,
   type ServerUnderTest,
   startListening,
 } from '../../support/processes.ts'
@@ -29,9 +31,13 @@ beforeAll(async () => {
 })
 
 /** Servers without a list of nodes. The look-up budget is one that a busy machine keeps to. */
-async function startOn(url: string, count: number): Promise<readonly ServerUnderTest[]> {
+async function startOn(
+  url: string,
+  count: number,
+  more: readonly string[] = [],
+): Promise<readonly ServerUnderTest[]> {
   const key = ['--cluster-key', files.file('cluster.key'), '--store', url, '--lookup-timeout', '2000']
-  const args = ['server', '--listen', '127.0.0.1:0', ...files.certificateArgs, ...key]
+  const args = ['server', '--listen', '127.0.0.1:0', ...files.certificateArgs, ...key, ...more]
   const servers = await Promise.all(Array.from({ length: count }, () => startListening(args)))
   for (const server of servers) openings.add(async () => void (await server.stop()))
   return servers
@@ -86,6 +92,33 @@ async function fullVisits(server: ServerUnderTest, count: number): Promise<Buffe
   expect(visits.map(({ resumed }) => resumed)).toEqual(Array(count).fill(false))
   return visits.map(({ session }) => session)
 }
+
+test('an engine that is not there costs resumption alone; its key is followed, its breaker shown', async () => {
+  const address = `127.0.0.1:${await freePort()}`
+  const [server] = await startOn(`memcached://${address}`, 1, ['--metrics', '127.0.0.1:0'])
+  expect(JSON.parse(server!.stderr())).toMatchObject({
+    level: 'warn',
+    msg: `memcached ${address}: ECONNREFUSED; until it answers every handshake is a full one`,
+  })
+  for (let i = 0; i < 4; i++) await fullVisits(server!, 1)
+  const { port } = (await server!.event('metrics')) as unknown as { port: number }
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  expect(text).toContain(`ringtls_breaker_state{node="memcached ${address}"} 2\n`)
+  // The fourth was not asked for, unless it took longer than the breaker waits.
+  expect(text).toMatch(/^ringtls_store_put_total\{result="error"\} [34]$/m)
+  const rotated = await run(['cluster', 'rotate-key', files.file('cluster.key')])
+  expect(rotated.exitCode).toBe(0)
+  expect(await server!.event('reloaded')).toMatchObject({ file: files.file('cluster.key'), epochs: [2, 1] })
+})
+
+test('the URL may come from the environment, where a password is not seen by others', async () => {
+  const args = ['server', '--listen', '127.0.0.1:0', ...files.certificateArgs]
+  const { exitCode, stderr } = await run(args, { env: { RINGTLS_STORE: 'redis://:hunter2@127.0.0.1' } })
+  expect([exitCode, stderr]).toEqual([
+    2,
+    'ringtls: --store redis: add --cluster-key with the key that the servers share\n',
+  ])
+})
 
 needs('memcached', () =>
   needs('openssl', () => {
