@@ -2,7 +2,7 @@
 import { clusterEvents } from '../../cluster/simulation/placement-figures.ts'
 import type { Simulation } from './simulation.ts'
 
-const panel = { width: 380, height: 210, left: 52, top: 64, gap: 72 }
+const panel = { width: 380, height: 210, left: 52, top: 82, gap: 72 }
 const ticks = 4
 
 /** One kind of figure in a panel: its colour is its place in the style, its values are in the order of the labels. */
@@ -110,14 +110,14 @@ function drawPanel({ title, labels, series, kind, mark, top: wanted }: Panel, x:
   )
   const legend = series.map(
     ({ name }, i) =>
-      `<rect class="s${i}" x="${i * 116}" y="-24" width="10" height="10"/><text class="small" x="${i * 116 + 15}" y="-15">${name}</text>`,
+      `<rect class="s${i}" x="${i * 116}" y="-42" width="10" height="10"/><text class="small" x="${i * 116 + 15}" y="-33">${name}</text>`,
   )
   const scale = { step, top, yOf }
   const drawn = kind === 'bars' ? drawBars(series, scale) : drawLines(series, scale)
   const ideal = `<line class="mark" x1="0" x2="${panel.width}" y1="${yOf(mark)}" y2="${yOf(mark)}"/>`
   return [
     `<g transform="translate(${x} ${panel.top})">`,
-    `<text class="title" x="0" y="-38">${title}</text>`,
+    `<text class="title" x="0" y="-56">${title}</text>`,
     ...[...legend, ...grid, ...drawn, ideal, ...names],
     `<path class="axis" d="M0 0V${panel.height}H${panel.width}"/>`,
     '</g>',

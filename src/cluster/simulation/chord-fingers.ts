@@ -45,9 +45,9 @@ function routeFrom(
   key: number,
   { at, fingers }: Circle,
 ): { node: number; hops: Route['hops'] } {
-  const before = at[(start + at.length - 1) % at.length]!
-  if (clockwise(before, key) !== 0 && clockwise(before, key) <= clockwise(before, at[start]!))
-    return { node: start, hops: 0 }
+  // Its own is what lies between it and its predecessor: going on from the key, it comes first.
+  const predecessor = at[(start + at.length - 1) % at.length]!
+  if (clockwise(key, at[start]!) <= clockwise(key, predecessor)) return { node: start, hops: 0 }
   for (let node = start, hops = 1; ; hops++) {
     const toKey = clockwise(at[node]!, key)
     const next = fingers[node]!.findLast(finger => {
