@@ -31,12 +31,10 @@ const simulate = (changes: Partial<SimulationPlan>, seed = 'a') =>
 /** Five standard errors of a share in 20,000 sessions. */
 const errorOf = (share: number) => 5 * Math.sqrt((share * (1 - share)) / plan.sampled)
 
-test('the balance of 1, 2 and 3', () => {
-  expect(balanceOf([1, 2, 3])).toEqual({
-    peakToMean: 1.5,
-    minToMean: 0.5,
-    coefficientOfVariation: Math.sqrt(2 / 3) / 2,
-  })
+test('the balance of 1, 2 and 6, by hand', () => {
+  const { peakToMean, minToMean, coefficientOfVariation } = balanceOf([1, 2, 6])
+  expect([peakToMean, minToMean]).toEqual([2, 1 / 3])
+  expect(coefficientOfVariation).toBeCloseTo(Math.sqrt((4 + 1 + 9) / 3) / 3, 10)
 })
 
 test('chance varies as counting does: one to the root of the mean', () => {
