@@ -44,6 +44,15 @@ export function writeSecretFile(path: string, text: string, option: string): voi
   }
 }
 
+/** Writes a file that anybody may read, over what was there. */
+export function writePublicFile(path: string, text: string, option: string): void {
+  try {
+    writeFileSync(path, text)
+  } catch (error) {
+    throw unwritable(path, option, error)
+  }
+}
+
 /** A stream that adds lines to a file of secrets, which nobody but its owner may read, whatever mode it had before. */
 export function appendSecretFile(path: string, option: string): WriteStream {
   try {

@@ -11,6 +11,7 @@ import { addDemo } from './commands/demo.ts'
 import { addInit } from './commands/init.ts'
 import { addServer } from './commands/server.ts'
 import { addSessionNode } from './commands/session-node.ts'
+import { addSimulate } from './commands/simulate.ts'
 import { endingOf, errnoOf } from './failures.ts'
 import { examples } from './options.ts'
 
@@ -33,6 +34,7 @@ function createProgram(): Command {
   addClient(program)
   addCluster(program)
   addDemo(program)
+  addSimulate(program)
   return program
 }
 

@@ -39,10 +39,15 @@ export function createOutput({
 
 const progressMs = 1500
 
-/** Runs `work`, and says on stderr what takes so long when people would begin to wonder. */
-export async function withProgress<T>(output: Output, what: string, work: Promise<T>): Promise<T> {
+/** Runs `work`, and says on stderr what takes so long, and how far it is, when people would begin to wonder. */
+export async function withProgress<T>(
+  output: Output,
+  what: string | (() => string),
+  work: Promise<T>,
+): Promise<T> {
   const startedMs = Date.now()
-  const tell = () => output.note(`${what}, ${((Date.now() - startedMs) / 1000).toFixed(1)} s so far`)
+  const text = () => (typeof what === 'string' ? what : what())
+  const tell = () => output.note(`${text()}, ${((Date.now() - startedMs) / 1000).toFixed(1)} s so far`)
   const timer = setInterval(tell, progressMs)
   try {
     return await work

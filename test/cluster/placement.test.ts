@@ -84,6 +84,15 @@ describe.each(names)('%s', name => {
   })
 })
 
+test('kademlia tells nodes apart whose numbers agree for many bytes', () => {
+  // A "hash" that makes numbers of zeros and, at the end, the last letter of what is hashed.
+  const lastLetter = (bytes: Uint8Array) =>
+    Uint8Array.from({ length: 32 }, (_, i) => (i < 31 ? 0 : bytes.at(-1)!))
+  const nodes = ['a', 'b', 'c', 'd'].map(id => ({ id, weight: 1 }))
+  // The letters are 0x61 to 0x64, at a distance of 2, 1, 0 and 7 from 0x63.
+  expect(kademlia(nodes, 4, lastLetter)(lastLetter(Uint8Array.of(0x63)))).toEqual([2, 1, 0, 3])
+})
+
 describe('balance, peak to mean at 3, 16 and 100 nodes', () => {
   // Twice the distance from 1 that CLUSTER.md's table has, and the noise of 100 keys a node.
   test.each<[Name, number, number, number]>([

@@ -7,5 +7,10 @@ import { pointRing } from './point-ring.ts'
  * fingers and hops are for those who do not, and a simulator shows them. Weights do not count.
  */
 export function chord(nodes: readonly PlacedNode[], replicas: number, sha256: Sha256): Placement {
-  return pointRing(nodes, replicas, sha256, node => [`ringtls chord ${node.id}`])
+  return pointRing(nodes, replicas, sha256, node => [chordPointName(node.id)])
+}
+
+/** What is hashed to a node's one point. */
+export function chordPointName(id: string): string {
+  return `ringtls chord ${id}`
 }

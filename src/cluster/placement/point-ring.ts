@@ -18,23 +18,23 @@ export function pointRing(
 ): Placement {
   const points = byId(nodes)
     .flatMap(({ node, index }) =>
-      pointNames(node).map(name => ({ at: place(sha256(asciiBytes(name))), index })),
+      pointNames(node).map(name => ({ at: placeOf(sha256(asciiBytes(name))), index })),
     )
     // The sort is stable: of two nodes at one place the one with the smaller ID comes first.
     .sort((a, b) => a.at - b.at)
   const places = points.map(point => point.at)
   const circle = points.map(point => point.index)
   const spread = spreadOf(nodes, replicas)
-  return storageKey => ownersAlong(circle, successor(places, place(storageKey)), spread)
+  return storageKey => ownersAlong(circle, successor(places, placeOf(storageKey)), spread)
 }
 
-/** The first six bytes as a number: exact in a double. */
-function place(bytes: Uint8Array): number {
+/** Where a hash or a key stands on the circle: its first six bytes as a number, exact in a double. */
+export function placeOf(bytes: Uint8Array): number {
   return uint32At(bytes, 0) * 0x1_0000 + ((bytes[4]! << 8) | bytes[5]!)
 }
 
 /** The position of the first place at or after `at`; the length of the list when there is none. */
-function successor(places: readonly number[], at: number): number {
+export function successor(places: readonly number[], at: number): number {
   let low = 0
   let high = places.length
   while (low < high) {

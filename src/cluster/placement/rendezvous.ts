@@ -13,43 +13,33 @@ import { bestOwners, spreadOf } from './zones.ts'
  * somebody's logarithm. Keep weights small: a look-up takes time by their sum.
  */
 export function rendezvous(nodes: readonly PlacedNode[], replicas: number, sha256: Sha256): Placement {
-  const seedsOf = nodes.map(({ id, weight }) =>
-    Array.from({ length: weight }, (_, entry) => seedOf(sha256, id, entry)),
+  // Flat, since all of it is read for every key.
+  const seeds = nodes.flatMap(({ id, weight }, node) =>
+    Array.from({ length: weight }, (_, entry) => ({ node, ...seedOf(sha256, id, entry) })),
   )
+  const nodeOf = Uint32Array.from(seeds, ({ node }) => node)
+  const high = Uint32Array.from(seeds, seed => seed.high)
+  const low = Uint32Array.from(seeds, seed => seed.low)
   const candidates = byId(nodes).map(({ index }) => index)
   const spread = spreadOf(nodes, replicas)
   // One for all look-ups: none begins before the last is done.
   const scores = new Uint32Array(nodes.length)
   return storageKey => {
-    const key = halvesOf(storageKey)
-    for (let i = 0; i < scores.length; i++) scores[i] = bestScore(seedsOf[i]!, key)
+    const [keyHigh, keyLow] = [uint32At(storageKey, 0), uint32At(storageKey, 4)]
+    scores.fill(0)
+    for (let i = 0; i < nodeOf.length; i++) {
+      // 32 bits of the key under this seed. Both are uniform and secret: mixing is all that is needed.
+      const score = mix(mix(keyHigh ^ high[i]!) ^ keyLow ^ low[i]!) >>> 0
+      if (score > scores[nodeOf[i]!]!) scores[nodeOf[i]!] = score
+    }
     return bestOwners(candidates, (a, b) => scores[a]! > scores[b]!, spread)
   }
 }
 
-/** 64 bits in two halves. */
-interface Halves {
-  readonly high: number
-  readonly low: number
-}
-
-function seedOf(sha256: Sha256, id: string, entry: number): Halves {
-  return halvesOf(sha256(asciiBytes(`ringtls rendezvous ${id} ${entry}`)))
-}
-
-function halvesOf(bytes: Uint8Array): Halves {
-  return { high: uint32At(bytes, 0), low: uint32At(bytes, 4) }
-}
-
-function bestScore(seeds: readonly Halves[], key: Halves): number {
-  let score = 0
-  for (let i = 0; i < seeds.length; i++) score = Math.max(score, scoreOf(seeds[i]!, key))
-  return score
-}
-
-/** 32 bits of the key under this seed. Both are uniform and secret: mixing is all that is needed. */
-function scoreOf(seed: Halves, key: Halves): number {
-  return mix(mix(key.high ^ seed.high) ^ key.low ^ seed.low) >>> 0
+/** What a node's entry mixes into a key, 64 bits in two halves. */
+function seedOf(sha256: Sha256, id: string, entry: number): { high: number; low: number } {
+  const hash = sha256(asciiBytes(`ringtls rendezvous ${id} ${entry}`))
+  return { high: uint32At(hash, 0), low: uint32At(hash, 4) }
 }
 
 /** The finalizer of MurmurHash3: a bijection of 32 bits in which every bit depends on every other. */

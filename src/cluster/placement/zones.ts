@@ -54,6 +54,11 @@ export function bestOwners(
 ): readonly number[] {
   const firsts: number[] = []
   const others: number[] = []
+  if (spread.firsts === 1) {
+    // One zone or one owner: the first owner and the others are one order, which takes half the time.
+    for (const node of candidates) insert(node, firsts, 1 + spread.others, isAhead)
+    return firsts
+  }
   for (const node of candidates) {
     const rival = rivalOf(node, firsts, spread)
     if (rival === -1) insert(node, firsts, spread.firsts, isAhead)
