@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ClusterSessionCache } from '../../../src/cluster/cluster-session-cache.ts'
 import { parseClusterKeys } from '../../../src/cluster/keys.ts'
 import type { SessionStore } from '../../../src/cluster/session-store.ts'
+import { MemorySessionCache } from '../../../src/driver/memory-session-cache.ts'
 import { nodeCryptoProvider } from '../../support/node-crypto-provider.ts'
 import {
   clientSide,
@@ -217,6 +218,8 @@ function inMemory() {
   const cache = new ClusterSessionCache({ keys, store, random: seededRandom('fuzz'), now: () => testNowMs })
   const options = {
     provider,
+    // Never asked; by default every server would make a large one of its own.
+    cache: new MemorySessionCache({ now: () => testNowMs, maxSessions: 1 }),
     server: { drawSessionId: cache.drawId.bind(cache) },
     serverAnswers: { selectCertificate: () => testCertifiedKey(), sessionCache: cache },
     client: { cipherSuites: ['TLS_RSA_WITH_AES_128_GCM_SHA256'] as const },

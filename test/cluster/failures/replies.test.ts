@@ -126,7 +126,7 @@ test('case 28: 301 is not followed', async () => {
 test('case 27: no length, but all of the record until the end of the connection: resumed', async () => {
   const answer: PlayedAnswer = (response, stored) => {
     response.socket!.write('HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\n\r\n')
-    response.socket!.end(stored)
+    response.socket!.end(stored!)
   }
   expect(await offerMeeting(answer, patient)).toMatchObject({ resumed: true, reason: 'hit' })
 })
