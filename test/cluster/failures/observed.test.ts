@@ -2,7 +2,6 @@
 
 import { constants } from 'node:crypto'
 import { once } from 'node:events'
-import { type AddressInfo, connect as connectTcp, createServer as createTcpServer } from 'node:net'
 import { connect } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { contentTypes } from '../../support/by-hand.ts'
@@ -12,6 +11,7 @@ import { Openings, until } from '../support.ts'
 import { ClusterUnderTest, expectDiscretion, expectVisit, type ServerUnderTest } from './harness.ts'
 import { expectNoSecrets, outputOf, type PlayedNode, pathOf, playNode, startFront } from './played-node.ts'
 import { badFinished, helloRecord, RawClient } from './raw-client.ts'
+import { openTap } from './tap.ts'
 import { type Visit, visit } from './visitor.ts'
 
 const openings = new Openings()
@@ -66,20 +66,6 @@ describe('case 21: a replayed ClientHello', () => {
     return made
   }
 
-  /** Relays one client, and remembers all that it says. */
-  async function openTap(): Promise<{ port: number; heard: () => Buffer }> {
-    const heard: Buffer[] = []
-    const server = createTcpServer(client => {
-      const target = connectTcp(front.port, '127.0.0.1')
-      client.on('data', chunk => heard.push(chunk))
-      client.pipe(target).pipe(client)
-      for (const socket of [client, target]) socket.on('error', () => {})
-    })
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    openings.add(() => new Promise(resolve => server.close(() => resolve())))
-    return { port: (server.address() as AddressInfo).port, heard: () => Buffer.concat(heard) }
-  }
-
   /** A client that has had its handshake, and says so little. */
   async function bystander(): Promise<() => Promise<string>> {
     const socket = connect({
@@ -104,7 +90,7 @@ describe('case 21: a replayed ClientHello', () => {
     async kind => {
       const earlier = kind === 'full' ? undefined : await visited(front.port)
       if (earlier) await node.untilStored(earlier.sessionId)
-      const tap = await openTap()
+      const tap = await openTap(openings, () => front.port)
       const victim = await visited(tap.port, earlier ? { session: earlier.session } : {})
       expect(victim.resumed).toBe(kind === 'resumed')
       if (!earlier) await node.untilStored(victim.sessionId)
@@ -114,7 +100,7 @@ describe('case 21: a replayed ClientHello', () => {
 
       const stored = node.records.size
       const failed = front.events.filter(({ event }) => event === 'handshakeFailed').length
-      const answer = await new RawClient(front.port).send(tap.heard()).closed()
+      const answer = await new RawClient(front.port).send(tap.heard()[0]!).closed()
       expect(answer.records.at(-1)).toBe(contentTypes.alert)
       expect(await front.event('handshakeFailed', failed + 1)).toMatchObject({ code: 'BAD_RECORD_MAC' })
 
