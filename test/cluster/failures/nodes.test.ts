@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { membershipOf } from '../../../src/cluster/membership.ts'
 import { createSessionNode, type SessionNodeLimits } from '../../../src/cluster/session-node.ts'
 import { freePort, freePorts } from '../../support/free-ports.ts'
 import { type ServerUnderTest, startListening } from '../../support/processes.ts'
@@ -153,7 +154,13 @@ describe('case 33: the store is full', () => {
     const port = await freePort()
     const nodes = [front, { id: 'store', url: `http://127.0.0.1:${port}` }]
     const node = createSessionNode({
-      ...{ info: testInfo(nodes), nodeId: 'store', keys: testKeys(), provider, now: Date.now },
+      ...{
+        membership: membershipOf(testInfo(nodes), provider),
+        nodeId: 'store',
+        keys: testKeys(),
+        provider,
+        now: Date.now,
+      },
       limits: { ...smallMemory, ...limits },
     })
     await node.listen('127.0.0.1', port)

@@ -1,7 +1,6 @@
 /** Clients of node:tls, which is OpenSSL: other people's eyes on what our servers do. By session ID, without tickets. */
 import { constants } from 'node:crypto'
 import { type ConnectionOptions, connect } from 'node:tls'
-import { expect } from 'vitest'
 import { fixture } from '../../support/fixtures.ts'
 import { readSession } from './openssl-session.ts'
 
@@ -50,16 +49,26 @@ export function visit(port: number, options: ConnectionOptions = {}): Promise<Vi
       text += chunk.toString('latin1')
     })
     socket.once('end', () => {
-      clearTimeout(timer)
       const page = fieldsOf(text)
-      const { resumed, reason = 'no page' } = page
-      expect(resumed, 'both ends agree on what the handshake was').toBe(
-        socket.isSessionReused() ? 'yes' : 'no',
-      )
-      resolve({ resumed: socket.isSessionReused(), reason, page, session, ...readSession(session) })
+      // Where the handshake did not end either, the socket's own error comes first.
+      if (page.resumed === undefined) return setImmediate(() => end(new NoPage(text)))
+      clearTimeout(timer)
+      const resumed = socket.isSessionReused()
       socket.destroy()
+      if (page.resumed !== (resumed ? 'yes' : 'no'))
+        return reject(new Error(`the client says resumed: ${resumed}, the page: ${text}`))
+      resolve({ resumed, reason: page.reason ?? '', page, session, ...readSession(session) })
     })
   })
+}
+
+/** The connection was ended after its handshake, and nothing was said. */
+class NoPage extends Error {
+  readonly code = 'NO_PAGE'
+
+  constructor(text: string) {
+    super(`the server ended the connection after ${JSON.stringify(text)}`)
+  }
 }
 
 /** What became of a client that is not expected to come through: the name of OpenSSL's error, or 'no error'. */
