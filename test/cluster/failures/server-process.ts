@@ -1,7 +1,7 @@
 /**
  * A server of a cluster in a process of its own, made of the same parts as `ringtls server`, that does what a test
  * could not ask of the binary: its clock can be turned and its event loop stalled, its list and keys are texts, and its
- * randomness is seeded. `cluster-under-test.ts` bundles and starts it, and talks to it over IPC.
+ * randomness is seeded. `harness.ts` bundles and starts it, and talks to it over IPC.
  *
  * Every connection is told in a line of JSON how its handshake went. What it logs goes to stderr.
  */
@@ -46,8 +46,8 @@ export type Command =
   | { readonly do: 'report' }
   /** Its clock is so far from the true time; with `stands` it stands still there. */
   | { readonly do: 'turn clock'; readonly offsetMs: number; readonly stands?: boolean }
-  /** Nothing else happens in it for so long; answered before that. */
-  | { readonly do: 'stall'; readonly ms: number }
+  /** Nothing else happens in it for so long: from now on, or from the middle of its next look-up. */
+  | { readonly do: 'stall'; readonly ms: number; readonly when: 'now' | 'in look-up' }
   /** What it asks of the store is held back from now on, or let go. */
   | { readonly do: 'hold'; readonly what: 'get' | 'put' | 'delete' }
   | { readonly do: 'release'; readonly what: 'get' | 'put' | 'delete' }
@@ -62,8 +62,8 @@ export interface Report {
   readonly store: ClusterMember['store']['counters']
   /** State by node. */
   readonly breakers: Readonly<Record<string, string>>
-  /** What the store was asked for, whether it has answered or not. */
-  readonly asked: Readonly<Record<'get' | 'put' | 'delete', number>>
+  /** What the session cache (`load`) and the store were asked for, whether they have answered or not. */
+  readonly asked: Readonly<Record<'load' | 'get' | 'put' | 'delete', number>>
   readonly node: Pick<SessionNode, 'counters' | 'memory'> | undefined
   /** Handshakes that failed, by code. */
   readonly failures: Readonly<Record<string, number>>
@@ -106,7 +106,9 @@ class Clock {
 
 /** What is asked of the store passes here: counted, and held back where a test says so. */
 class Holds {
-  readonly asked = { get: 0, put: 0, delete: 0 }
+  readonly asked = { load: 0, get: 0, put: 0, delete: 0 }
+  /** How long the event loop stands still in the middle of the next look-up. */
+  stallMs = 0
   readonly #held = new Map<string, { promise: Promise<void>; release: () => void }>()
 
   hold(what: string): void {
@@ -122,7 +124,12 @@ class Holds {
     this.#held.delete(what)
   }
 
-  watch(store: ClusterMember['store']): void {
+  watch({ sessionCache, store }: ClusterMember): void {
+    const { load } = sessionCache
+    sessionCache.load = (...args) => {
+      this.asked.load++
+      return load.apply(sessionCache, args)
+    }
     const { get, put } = store
     const remove = store.delete
     store.get = async (...args) => this.#pass('get', () => get.apply(store, args))
@@ -133,6 +140,8 @@ class Holds {
   async #pass<T>(what: 'get' | 'put' | 'delete', work: () => Promise<T>): Promise<T> {
     this.asked[what]++
     await this.#held.get(what)?.promise
+    if (what === 'get' && this.stallMs > 0) setImmediate(stall, this.stallMs)
+    this.stallMs = 0
     return work()
   }
 }
@@ -169,7 +178,7 @@ async function start(setup: ServerSetup): Promise<Started> {
   const { nodeId, hasStore, lookupTimeoutMs } = setup
   const limits = { readTimeoutMs: lookupTimeoutMs, ...setup.limits }
   const member = joinCluster({ info, keys, nodeId, ...surroundings, limits, log: stderrLog })
-  holds.watch(member.store)
+  holds.watch(member)
   const node =
     hasStore && nodeId !== undefined ? createSessionNode({ info, nodeId, keys, ...surroundings }) : undefined
   await node?.listen('127.0.0.1', 0)
@@ -190,10 +199,10 @@ async function start(setup: ServerSetup): Promise<Started> {
   return { setup, member, server, node, clock, holds }
 }
 
-/** Says how the handshake went, and goes on until the client ends. */
+/** Says how the handshake went, and then says back what it hears until the client ends. */
 function tell(socket: TLSSocket, nodeId: string | undefined): void {
   socket.on('error', () => {})
-  socket.resume()
+  socket.on('data', chunk => socket.write(chunk))
   const { resumed, reason, owner = null, lookupMs = null, peerSubject = null } = socket.handshake!
   const line: HandshakeLine = { node: nodeId ?? null, resumed, reason, owner, lookupMs, peer: peerSubject }
   process.stdout.write(`${JSON.stringify(line)}\n`)
@@ -212,7 +221,9 @@ async function obey(at: Started, command: Command, done: Done): Promise<void> {
       clock.turn(command.offsetMs, command.stands ?? false)
       return done(null)
     case 'stall':
-      return done(null, () => stall(command.ms))
+      if (command.when === 'now') return done(null, () => stall(command.ms))
+      holds.stallMs = command.ms
+      return done(null)
     case 'hold':
       holds.hold(command.what)
       return done(null)

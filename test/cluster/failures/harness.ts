@@ -7,12 +7,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { afterAll, expect } from 'vitest'
-import { type ConnectionOptions, connect } from '../../../src/node/index.ts'
+import { membershipOf, parseClusterInfo, parseClusterKeys } from '../../../src/cluster/index.ts'
+import { SessionIds } from '../../../src/cluster/session-ids.ts'
+import { type ConnectionOptions, connect, type TLSSocket } from '../../../src/node/index.ts'
 import { decodeClientSession } from '../../../src/session/client-session.ts'
 import { FaultProxy } from '../../support/fault-proxy.ts'
 import { fixture } from '../../support/fixtures.ts'
 import { temporaryDirectory } from '../../support/processes.ts'
-import { keysText, rawKey } from '../support.ts'
+import { keysText, provider, rawKey } from '../support.ts'
 import type { Command, HandshakeLine, Report, ServerSetup } from './server-process.ts'
 
 /** A budget that busy cores keep to: for what must be found. */
@@ -40,14 +42,20 @@ export interface Visit extends HandshakeLine {
   readonly ms: number
 }
 
-/** One client: a handshake, the line that the server tells of it, and an orderly end. */
-export function visit(port: number, options: Partial<ConnectionOptions> = {}): Promise<Visit> {
+/** A client that has had its handshake, and is still there. */
+export interface Entered extends Visit {
+  readonly client: TLSSocket
+}
+
+/** One client: a handshake, and the line that the server tells of it. */
+export function enter(port: number, options: Partial<ConnectionOptions> = {}): Promise<Entered> {
   const startedMs = performance.now()
   const client = connect({
     ...{ host: '127.0.0.1', port, servername: 'localhost', ca: [fixture('ca.pem'), fixture('ec-ca.pem')] },
     ...{ keylog: true, handshakeTimeout: boundMs },
     ...options,
   })
+  openings.add(async () => client.destroy())
   client.on('keylog', (line: Buffer) => secrets.add(line.toString('latin1').trim().split(' ')[2]!))
   return new Promise((resolve, reject) => {
     let text = ''
@@ -55,16 +63,23 @@ export function visit(port: number, options: Partial<ConnectionOptions> = {}): P
     client.on('close', () => reject(new Error(`the server said no more than ${JSON.stringify(text)}`)))
     client.on('data', chunk => {
       text += chunk
-      if (!text.includes('\n')) return
+      if (!text.endsWith('}\n')) return
       const line = JSON.parse(text) as HandshakeLine
       expect(client.isSessionReused(), 'client and server agree').toBe(line.resumed)
       const session = client.getSession()
       const sessionId = session === undefined ? new Uint8Array(0) : decodeClientSession(session).sessionId
       if (sessionId.length > 0) secrets.add(Buffer.from(sessionId).toString('hex'))
-      resolve({ ...line, session, sessionId, ms: performance.now() - startedMs })
-      client.end()
+      client.removeAllListeners('data').resume()
+      resolve({ ...line, session, sessionId, ms: performance.now() - startedMs, client })
     })
   })
+}
+
+/** A client that comes, hears, and ends in good order. */
+export async function visit(port: number, options?: Partial<ConnectionOptions>): Promise<Visit> {
+  const { client, ...seen } = await enter(port, options)
+  client.end()
+  return seen
 }
 
 /** A server in a process of its own. */
@@ -280,6 +295,15 @@ export async function openProxy(port: number): Promise<FaultProxy> {
   const proxy = await FaultProxy.open({ host: '127.0.0.1', port })
   openings.add(() => proxy.close())
   return proxy
+}
+
+/** The owners of a session by a list, first owner first. */
+export function ownersOf(sessionId: Uint8Array, list: string): readonly string[] {
+  const keys = parseClusterKeys(clusterKeys, 'cluster.key', { provider, nowMs: Date.now() })
+  const epoch = new SessionIds({ keys, now: Date.now }).check(sessionId)
+  if (typeof epoch === 'string') throw new Error(`not an ID of this cluster: ${epoch}`)
+  const membership = membershipOf(parseClusterInfo(list, 'cluster.json'), provider)
+  return membership.ownersOf(epoch.storageKey(sessionId)).map(({ id }) => id)
 }
 
 /** What a visit must be like. `reason` may be any of several where chance decides. */
