@@ -63,6 +63,8 @@ export function decodeSession(bytes: Uint8Array): Session {
   refuseUnless(record.version === sessionRecordVersion, `version ${record.version}`)
   refuseUnless(record.protocolVersion === 0x0303, `protocol version ${record.protocolVersion}`)
   refuseUnless(record.flags <= 3, `flags ${record.flags}`)
+  const isVerified = (record.flags & flagBits.clientAuthenticated) !== 0
+  refuseUnless(!isVerified || record.peerCertificate.length > 0, 'a verified client without a certificate')
   refuseUnless(record.maxFragmentLengthCode <= 4, `max_fragment_length ${record.maxFragmentLengthCode}`)
   refuseUnless(record.lifetimeSeconds <= maxLifetimeSeconds, `a lifetime of ${record.lifetimeSeconds} s`)
   // No PRF gives 48 zeros; a session that was wiped before it was stored has them.
@@ -74,7 +76,7 @@ export function decodeSession(bytes: Uint8Array): Session {
     protocolVersion: 0x0303,
     cipherSuite,
     extendedMasterSecret: (record.flags & flagBits.extendedMasterSecret) !== 0,
-    clientAuthenticated: (record.flags & flagBits.clientAuthenticated) !== 0,
+    clientAuthenticated: isVerified,
     maxFragmentLengthCode: record.maxFragmentLengthCode,
     createdMs: record.createdMs,
     lifetimeSeconds: record.lifetimeSeconds,
