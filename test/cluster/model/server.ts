@@ -61,7 +61,8 @@ export class ModelServer {
   readonly #random: RandomBytes
   #epochs: readonly TestEpoch[]
   #info: ClusterInfo
-  #nodeInfo: ClusterInfo
+  /** A node that was taken out of the list goes on with the last one that it was in. */
+  #lastListed: ClusterInfo
   #process: Process
 
   constructor({ id, network, info, epochs, random }: ModelServerOptions) {
@@ -70,7 +71,7 @@ export class ModelServer {
     this.#random = random
     this.#epochs = epochs
     this.#info = info
-    this.#nodeInfo = info
+    this.#lastListed = info
     this.#process = this.#boot()
   }
 
@@ -102,6 +103,7 @@ export class ModelServer {
 
   takeList(info: ClusterInfo): void {
     this.#info = info
+    if (this.#isListed(info)) this.#lastListed = info
     this.#process.membership.replace(info)
   }
 
@@ -184,11 +186,16 @@ export class ModelServer {
     const owners = new OwnerChoice({ membership, nodeId: this.id, isAvailable })
     const cache = new ClusterSessionCache({ keys, store, owners, random, now })
     const limits = { ...smallMemory, maxRecords }
-    // A node that was taken out of the list goes on with the last one that it was in.
-    if (info.nodes.some(({ id }) => id === this.id)) this.#nodeInfo = info
-    const node = createSessionNode({ info: this.#nodeInfo, nodeId: this.id, keys, provider, now, limits })
+    const node = createSessionNode({
+      ...{ nodeId: this.id, keys, provider, now, limits },
+      membership: this.#isListed(info) ? membership : membershipOf(this.#lastListed, provider, { now }),
+    })
     void node.listen('127.0.0.1', portOf(this.id))
     return { running, keys, membership, cache, node }
+  }
+
+  #isListed({ nodes }: ClusterInfo): boolean {
+    return nodes.some(({ id }) => id === this.id)
   }
 
   #parseKeys(): ClusterKeys {
