@@ -6,7 +6,7 @@ import { loadModel, type Model } from '../../test/cluster/model/load.ts'
 
 export const name = 'cluster'
 /** A run takes some ten milliseconds. */
-export const runsInTests = 20
+export const runsInTests = 10
 
 /** Nothing but time, and a run in which each kind of command has its turn. */
 export const seeds: Uint8Array[] = [

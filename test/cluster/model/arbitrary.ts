@@ -59,7 +59,7 @@ const passages: readonly ((cast: Cast) => readonly Command[])[] = [
   // Other terms than those it was made under.
   ({ one, choice }) => [
     step('connect', { server: one, choice: 8 }),
-    ...[step('settle'), step('policy', { server: one, other: choice & 1, choice })],
+    ...[step('settle'), step('policy', { server: one, other: choice & 1, choice: choice < 8 ? 3 : choice })],
   ],
   // A client who shows who he is.
   ({ one, choice }) => [

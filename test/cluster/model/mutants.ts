@@ -121,7 +121,11 @@ export const mutants: readonly Mutant[] = [
         find: 'keys.epoch === epoch && nowMs <= keys.notAfterMs',
         put: 'keys.epoch === epoch',
       },
-      { file: 'cluster/keys.ts', find: 'all.filter(({ period }) => nowMs <= period.notAfterMs)', put: 'all' },
+      {
+        file: 'cluster/keys.ts',
+        find: 'entries.filter(({ period }) => nowMs <= period.notAfterMs)',
+        put: 'entries',
+      },
     ],
   },
   {
