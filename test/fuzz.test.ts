@@ -11,13 +11,15 @@ function regressions(name: string): [string, Uint8Array][] {
 }
 
 describe.each(targets)('fuzz target $name', target => {
-  it('holds for its seeds and for every failure of the past', () => {
+  it('holds for its seeds and for every failure of the past', async () => {
     expect(target.seeds.length).toBeGreaterThan(0)
-    for (const bytes of target.seeds) target.run(bytes)
-    for (const [, bytes] of regressions(target.name)) target.run(bytes)
+    for (const bytes of target.seeds) await target.run(bytes)
+    for (const [, bytes] of regressions(target.name)) await target.run(bytes)
   })
 
-  it('holds for a thousand drawn inputs', () => {
-    fc.assert(fc.property(target.arbitrary, target.run), { numRuns: 1000 })
-  })
+  it('holds for drawn inputs', async () => {
+    const { arbitrary, run, runsInTests = 1000 } = target
+    const property = fc.asyncProperty(arbitrary, async bytes => run(bytes))
+    await fc.assert(property, { numRuns: runsInTests })
+  }, 60_000)
 })

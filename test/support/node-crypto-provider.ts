@@ -79,7 +79,9 @@ function runningHmac(inner: NodeHash, outer: NodeHash): Hash {
   return running
 }
 
-function aead(algorithm: CipherGCMTypes | 'chacha20-poly1305', key: Uint8Array): Aead {
+function aead(algorithm: CipherGCMTypes | 'chacha20-poly1305', givenKey: Uint8Array): Aead {
+  // The caller may wipe his.
+  const key = Uint8Array.from(givenKey)
   const options = { authTagLength: 16 }
   return {
     seal(nonce, additionalData, plaintext) {
@@ -103,7 +105,8 @@ function aead(algorithm: CipherGCMTypes | 'chacha20-poly1305', key: Uint8Array):
   }
 }
 
-function aesCbc(key: Uint8Array): Cbc {
+function aesCbc(givenKey: Uint8Array): Cbc {
+  const key = Uint8Array.from(givenKey)
   const algorithm = `aes-${key.length * 8}-cbc`
   return {
     encrypt(iv, blocks) {

@@ -11,7 +11,7 @@ import {
   privateDecrypt,
   publicEncrypt,
 } from 'node:crypto'
-import { type CipherSuiteName, cipherSuite } from '../../src/crypto/cipher-suites.ts'
+import { type CipherSuiteName, cipherSuite, cipherSuiteNames } from '../../src/crypto/cipher-suites.ts'
 import type { HandshakeType } from '../../src/messages/handshake.ts'
 import {
   type Bytes,
@@ -252,6 +252,7 @@ export class Puppet {
     if (number === 1 && body.length >= 34) this.#randoms.client = body.slice(2, 34)
     if (number === 2 && body.length >= 34) {
       this.#randoms.server = body.slice(2, 34)
+      if (this.role === 'client') this.#suite = chosenSuite(body) ?? this.#suite
       if (this.#options.session) this.masterSecret = Uint8Array.from(this.#options.session.masterSecret)
     }
     if (number === 16) this.#deriveMasterSecret()
@@ -482,7 +483,18 @@ export const allSchemes = [
   0x0403, 0x0503, 0x0603, 0x0807, 0x0804, 0x0805, 0x0806, 0x0809, 0x080a, 0x080b, 0x0401, 0x0501, 0x0601,
 ]
 
-const serverPublicKey = () => createPublicKey(fixture('server.pem'))
+/** The suite of a ServerHello: a puppet that offered several takes the one that was chosen. */
+function chosenSuite(serverHello: Uint8Array): CipherSuiteName | undefined {
+  const at = 35 + serverHello[34]!
+  const number = (serverHello[at]! << 8) | serverHello[at + 1]!
+  return cipherSuiteNames.find(name => cipherSuite(name).number === number)
+}
+
+let knownServerKey: ReturnType<typeof createPublicKey> | undefined
+function serverPublicKey() {
+  knownServerKey ??= createPublicKey(fixture('server.pem'))
+  return knownServerKey
+}
 
 /** The padding is taken off by hand: Node forbids PKCS#1 v1.5 decryption in some versions. */
 function pkcs1Decrypt(key: ReturnType<typeof createPrivateKey>, ciphertext: Uint8Array): Bytes {
