@@ -180,7 +180,9 @@ async function start(setup: ServerSetup): Promise<Started> {
   const member = joinCluster({ info, keys, nodeId, ...surroundings, limits, log: stderrLog })
   holds.watch(member)
   const node =
-    hasStore && nodeId !== undefined ? createSessionNode({ info, nodeId, keys, ...surroundings }) : undefined
+    hasStore && nodeId !== undefined
+      ? createSessionNode({ membership: member.membership, nodeId, keys, ...surroundings })
+      : undefined
   await node?.listen('127.0.0.1', 0)
   const server = createServer({
     ...{ cert: setup.cert, key: setup.key, sessionCache: member.sessionCache },
