@@ -90,8 +90,10 @@ export class Membership {
   replace(info: ClusterInfo): boolean {
     const list = this.#placed(info)
     if (list.digest === this.#current.digest) return false
-    const untilMs = this.#now() + this.#memoryMs
-    this.#former = [{ list: this.#current, untilMs }, ...this.#former].slice(0, maxFormerPlacements)
+    if (placesOtherwise(this.#current.info, info)) {
+      const untilMs = this.#now() + this.#memoryMs
+      this.#former = [{ list: this.#current, untilMs }, ...this.#former].slice(0, maxFormerPlacements)
+    }
     this.#current = list
     for (const listener of this.#listeners) listener()
     return true
@@ -111,6 +113,15 @@ export class Membership {
   #placed(info: ClusterInfo): PlacedList {
     return { info, digest: clusterDigest(info, this.#sha256), place: placementOf(info, this.#sha256) }
   }
+}
+
+/** Whether a key may have another owner: states, addresses and the order of the list do not matter to that. */
+function placesOtherwise(before: ClusterInfo, after: ClusterInfo): boolean {
+  const contentOf = ({ placement, replicas, nodes, slots }: ClusterInfo) => {
+    const placed = nodes.map(({ id, weight, zone }) => JSON.stringify([id, weight, zone])).sort()
+    return JSON.stringify([placement, replicas, placed, slots])
+  }
+  return contentOf(before) !== contentOf(after)
 }
 
 /** Works out digest and placement; two servers with the same cluster_info come to the same owners. */

@@ -73,6 +73,29 @@ describe('a list that changes', () => {
     expect(found.every(node => node.url === 'http://10.0.0.99:8401' && node.state === 'down')).toBe(true)
   })
 
+  test('a change that moves no key takes the place of no placement that is still read', () => {
+    const { membership, before, after } = changing()
+    membership.replace(after)
+    const former = keys.map(key => ids(membership.formerOwnersOf(key)))
+    for (let revision = 3; revision < 10; revision++) {
+      const nodes = [...after.nodes].reverse().map((node, i) => ({
+        ...node,
+        url: `http://10.9.9.${revision}:${8000 + i}`,
+        state: revision % 2 ? 'draining' : 'active',
+      }))
+      expect(membership.replace(testInfo(nodes, { revision }))).toBe(true)
+    }
+    expect(keys.map(key => ids(membership.formerOwnersOf(key)))).toEqual(former)
+    const weighty = after.nodes.map(node => ({ ...node, weight: 2 }))
+    membership.replace(testInfo(weighty, { revision: 11 }))
+    const old = membershipOf(before, provider)
+    for (const key of keys) {
+      const now = ids(membership.ownersOf(key))
+      const known = ids(membership.formerOwnersOf(key))
+      for (const id of ids(old.ownersOf(key))) expect([...now, ...known]).toContain(id)
+    }
+  })
+
   test('the same list again is no change, and nobody is told', () => {
     const { membership, before, after } = changing()
     let told = 0
