@@ -61,7 +61,7 @@ export class PlayedNode {
   }
 }
 
-/** As docs/decisions and epoch-keys.ts have it, over node:crypto: HMAC-SHA256 of the ID under the epoch's look-up key. */
+/** As epoch-keys.ts documents it, over node:crypto: HMAC-SHA256 of the ID under the epoch's look-up key. */
 export function storageKeyOf(sessionId: Uint8Array): Buffer {
   return createHmac('sha256', derivedKey(1, 'lookup')).update(sessionId).digest()
 }

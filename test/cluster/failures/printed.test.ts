@@ -83,6 +83,7 @@ test('case 49: server, sockets, cache, store and keys, while and after a session
     member.sessionCache,
     member.store,
     member.keys,
+    member.keys.current(Date.now()),
   ]
   const before = things().map(shown)
   const { sessionId, session } = decodeClientSession(client.getSession()!)

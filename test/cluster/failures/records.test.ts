@@ -129,7 +129,7 @@ describe('case 24', () => {
   })
 })
 
-/** Where the fields stand whose length does not change (docs: CLUSTER record; session-record.ts). */
+/** Where the fields stand whose length does not change (session-record.ts). */
 const fields = {
   version: [0, 1],
   tlsVersion: [1, 2],
