@@ -431,8 +431,8 @@ function memcachedFailures(): void {
   })
 }
 
-needs('redis-server', () => needs('redis-cli', () => describe('Redis', redisFailures)))
-needs('memcached', () => describe('memcached', memcachedFailures))
+needs('redis-server', () => needs('redis-cli', () => describe('case 48: Redis', redisFailures)))
+needs('memcached', () => describe('case 48: memcached', memcachedFailures))
 
 /** The one key of all servers. */
 async function onlyKey(servers: readonly EngineProcess[]): Promise<{ name: string; at: EngineProcess }> {

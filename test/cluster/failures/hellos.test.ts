@@ -22,14 +22,17 @@ let node: PlayedNode
 let first: ServerUnderTest
 /** Another certificate, other protocols, tickets for those who ask: whoever offers a session by its ID is not concerned. */
 let other: ServerUnderTest
+/** One suite, which is not that of the sessions here. */
+let strict: ServerUnderTest
 
 beforeAll(async () => {
   const played = await playNode(openings)
   node = played.node
   const others = [...certificateArgs('server'), ...certificateArgs('ec'), '--alpn', 'h2,http/1.1']
-  ;[first, other] = await Promise.all([
+  ;[first, other, strict] = await Promise.all([
     startFront(played.cluster, ['--alpn', 'http/1.1']),
     startFront(played.cluster, [...others, '--tickets']),
+    startFront(played.cluster, ['--ciphers', 'AES256-GCM-SHA384']),
   ])
 })
 afterAll(() => openings.release())
@@ -195,6 +198,49 @@ describe('case 37: extended master secret', () => {
   })
 })
 
+describe('case 38: the suite or the version', () => {
+  const [aes128, aes256] = [0x009c, 0x009d]
+
+  test('case 38: the server does not allow the suite any more: full with one that it does, the session stays', async () => {
+    const { session, page } = await made()
+    expect(page.cipher).toBe('TLS_RSA_WITH_AES_128_GCM_SHA256')
+    const ciphers = 'AES128-GCM-SHA256:AES256-GCM-SHA384'
+    const { result, lookups } = await lookupsOf(() => visited(strict, { session, ciphers }))
+    expect(result).toMatchObject({
+      ...fullFor('suite'),
+      page: { cipher: 'TLS_RSA_WITH_AES_256_GCM_SHA384' },
+    })
+    expect(lookups).toBe(1)
+    expect(await visited(other, { session })).toMatchObject(resumed)
+  })
+
+  test('case 38: the client does not offer the suite any more: full, a new ID', async () => {
+    const { session, sessionId } = await made()
+    const hello = helloRecord(sessionId, [], { suites: [aes256] })
+    const { result, lookups } = await lookupsOf(() => answerTo(other.port, hello))
+    expect(result).toMatchObject({ alert: undefined, messages: [2, 11, 14] })
+    expect(result.sessionId).not.toBe(sessionId.toString('hex'))
+    expect(lookups).toBeLessThanOrEqual(1)
+    expect(await visited(other, { session })).toMatchObject(resumed)
+  })
+
+  test('case 38: a client of a later version resumes: it speaks TLS 1.2 here', async () => {
+    const { sessionId } = await made()
+    const hello = helloRecord(sessionId, [], { suites: [aes128], version: 0x0304 })
+    const { sessionId: answered, alert } = await answerTo(other.port, hello)
+    expect([answered, alert]).toEqual([sessionId.toString('hex'), undefined])
+  })
+
+  test('case 38: a client of an earlier version: protocol_version, the session stays', async () => {
+    const { session, sessionId } = await made()
+    const hello = helloRecord(sessionId, [], { suites: [aes128, 0x002f], version: 0x0302 })
+    const { result, lookups } = await lookupsOf(() => answerTo(other.port, hello))
+    // RFC 5246 §7.2.2: protocol_version is 70.
+    expect([result.alert, lookups]).toEqual([70, 0])
+    expect(await visited(other, { session })).toMatchObject(resumed)
+  })
+})
+
 test('case 40: another certificate, of another kind of key: resumed', async () => {
   const ciphers = 'ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256'
   const before = await made({ ciphers })
@@ -227,5 +273,5 @@ describe('case 41: application protocols', () => {
 
 test('and no secret of any of these sessions was printed', () => {
   expect(visits.length).toBeGreaterThan(3)
-  for (const server of [first, other]) expectNoSecrets(outputOf(server), visits)
+  for (const server of [first, other, strict]) expectNoSecrets(outputOf(server), visits)
 })

@@ -32,10 +32,14 @@ const isWhole = ({ messages, records, alert }: Answer) =>
 const serverHello = 2
 const serverHelloDone = 14
 
-/** ClientHello with one suite, `TLS_RSA_WITH_AES_128_GCM_SHA256`, in one record. */
-export function helloRecord(sessionId: Uint8Array, more: readonly ExtensionByHand[] = []): Uint8Array {
+/** ClientHello in one record; one suite, `TLS_RSA_WITH_AES_128_GCM_SHA256`, and TLS 1.2 unless it is told otherwise. */
+export function helloRecord(
+  sessionId: Uint8Array,
+  more: readonly ExtensionByHand[] = [],
+  other: { readonly suites?: readonly number[]; readonly version?: number } = {},
+): Uint8Array {
   const usual = [extensions.serverName('localhost'), extensions.renegotiationInfo]
-  const hello = { sessionId, extensions: [...usual, extensions.extendedMasterSecret, ...more] }
+  const hello = { sessionId, extensions: [...usual, extensions.extendedMasterSecret, ...more], ...other }
   return plainRecord(contentTypes.handshake, handshakeMessage(1, clientHelloBody(hello)))
 }
 
