@@ -431,7 +431,7 @@ function memcachedFailures(): void {
   })
 }
 
-needs('redis-server', () => needs('redis-cli', () => describe('Redis', redisFailures)))
+needs('redis-server', () => needs('redis-cli', () => describe('case 48: Redis', redisFailures)))
 needs('memcached', () => describe('memcached', memcachedFailures))
 
 /** The one key of all servers. */

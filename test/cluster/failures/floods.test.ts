@@ -4,6 +4,7 @@ import { parseClusterKeys } from '../../../src/cluster/index.ts'
 import { SessionIds } from '../../../src/cluster/session-ids.ts'
 import { fixture, seededRandom } from '../../support/fixtures.ts'
 import { provider } from '../support.ts'
+import { hellos } from './crowd.ts'
 import {
   ClusterUnderTest,
   clusterKeys,
@@ -15,7 +16,6 @@ import {
   sum,
   usualMs,
 } from './harness.ts'
-import { hellos } from './hellos.ts'
 
 let cluster: ClusterUnderTest
 /** Not a node; with an RSA key, since the answer to a hello that wants no other key exchange costs little. */

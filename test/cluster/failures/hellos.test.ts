@@ -10,8 +10,11 @@ import {
   expectNoSecrets,
   outputOf,
   type PlayedNode,
+  pathOf,
   playNode,
+  seal,
   startFront,
+  unseal,
 } from './played-node.ts'
 import { answerTo, helloRecord } from './raw-client.ts'
 import { failureOf, type Visit, visit } from './visitor.ts'
@@ -22,9 +25,10 @@ let node: PlayedNode
 let first: ServerUnderTest
 /** Another certificate, other protocols, tickets for those who ask: whoever offers a session by its ID is not concerned. */
 let other: ServerUnderTest
+let played: Awaited<ReturnType<typeof playNode>>
 
 beforeAll(async () => {
-  const played = await playNode(openings)
+  played = await playNode(openings)
   node = played.node
   const others = [...certificateArgs('server'), ...certificateArgs('ec'), '--alpn', 'h2,http/1.1']
   ;[first, other] = await Promise.all([
@@ -139,7 +143,7 @@ describe('case 35: a ticket and an ID', () => {
     expect(ticketAt).toBeGreaterThan(0)
     spoilt[ticketAt + 40]! ^= 0xff
     const { result, lookups } = await lookupsOf(() => visited(other, { ...withTickets, session: spoilt }))
-    expect(result).toMatchObject(fullFor('auth'))
+    expect(result).toMatchObject(fullFor('error'))
     expect(lookups).toBe(0)
   })
 
@@ -192,6 +196,38 @@ describe('case 37: extended master secret', () => {
     expect(failure).toBe('ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE')
     expect(await visited(other, { session })).toMatchObject(resumed)
     expect(node.count('DELETE')).toBe(deletes)
+  })
+})
+
+describe('case 38: suite or version', () => {
+  const [before, after] = ['ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES256-GCM-SHA384']
+  const either = { ciphers: `${before}:${after}` }
+
+  test('case 38: the server has the suite no longer: full', async () => {
+    const changed = await startFront(played.cluster, ['--ciphers', after])
+    const { session } = await made({ ciphers: before })
+    const { result, lookups } = await lookupsOf(() => visited(changed, { ...either, session }))
+    expect(result).toMatchObject({
+      ...fullFor('suite'),
+      page: { cipher: 'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384' },
+    })
+    expect(lookups).toBe(1)
+    expect(await visited(other, { ...either, session })).toMatchObject(resumed)
+    expectNoSecrets(outputOf(changed), visits)
+  })
+
+  test('case 38: the client offers the suite no longer: full', async () => {
+    const { session } = await made({ ciphers: before })
+    expect(await visited(other, { ciphers: after, session })).toMatchObject(fullFor('suite'))
+  })
+
+  test('case 38: a session of another version: full', async () => {
+    const { session, sessionId } = await made()
+    const record = unseal(node.recordOf(sessionId), sessionId)
+    expect(record.readUInt16BE(1)).toBe(0x0303)
+    record.writeUInt16BE(0x0302, 1)
+    node.records.set(pathOf(sessionId), seal(record, sessionId))
+    expect(await visited(other, { session })).toMatchObject(fullFor('error'))
   })
 })
 
