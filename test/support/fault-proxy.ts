@@ -161,8 +161,15 @@ export class FaultProxy {
 
   #end(pair: Pair): void {
     if (!this.#pairs.delete(pair)) return
-    for (const socket of [pair.client, pair.server]) if (!socket.destroyed) socket.resetAndDestroy()
+    for (const socket of [pair.client, pair.server]) reset(socket)
   }
+}
+
+/** Where there is no connection yet, or its end is being sent, a reset is not possible: Node would keep the handle for ever. */
+function reset(socket: Socket): void {
+  const isEnding = socket.writableEnded && !socket.writableFinished
+  if (socket.connecting || isEnding) socket.destroy()
+  else if (!socket.destroyed) socket.resetAndDestroy()
 }
 
 interface LaneSetup {

@@ -42,7 +42,7 @@ describe('the owner', () => {
 
   test('case 2: owner stopped: the breaker opens, and later hellos ask nobody', async () => {
     const { session, owner } = await cluster.server('n1').firstVisit()
-    const front = await cluster.front({ lookupTimeoutMs: usualMs, limits: { readTimeoutMs: usualMs } })
+    const front = await cluster.front({ lookupTimeoutMs: usualMs, limits: { writeTimeoutMs: 500 } })
     await front.tell({ do: 'turn clock', offsetMs: 0, stands: true })
     cluster.server(owner!).pause()
     await untilBreaker(front, owner!, 'open', async () => {

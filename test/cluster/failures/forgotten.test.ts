@@ -11,13 +11,16 @@ import {
   expectVisit,
   openProxy,
   ownersOf,
+  patientMs,
   type ServerUnderTest,
   type Visit,
 } from './harness.ts'
 
 let cluster: ClusterUnderTest
 beforeAll(async () => {
-  cluster = await ClusterUnderTest.start({ nodes: 3, info: { replicas: 2 } })
+  // A record that is here waits for the word of the other owner: 5 ms by default, which busy cores do not keep to.
+  const setup = { limits: { hedgeMs: patientMs } }
+  cluster = await ClusterUnderTest.start({ nodes: 3, info: { replicas: 2 }, setup })
 })
 afterEach(async () => {
   cluster.heal()
@@ -94,7 +97,7 @@ test("case 11: DELETE overtakes another server's PUT to the second owner: never 
   await eventually(async () => (await other.report()).asked.delete === 1 || undefined)
   expect((await other.settled()).sessions.store_delete_total.ok).toBe(1)
   release()
-  expect((await maker.settled()).sessions.store_put_total.gone).toBeGreaterThan(0)
+  expect((await maker.settled()).sessions.store_put_total).toMatchObject({ gone: 1 })
   cluster.heal()
   await nobodyResumes(entered, maker, other)
 })

@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { buildSync } from 'esbuild'
 import { afterAll, expect } from 'vitest'
 import { membershipOf, parseClusterInfo, parseClusterKeys } from '../../../src/cluster/index.ts'
 import { SessionIds } from '../../../src/cluster/session-ids.ts'
@@ -114,7 +114,7 @@ export class ServerUnderTest {
   }
 
   static async start(setup: ServerSetup): Promise<ServerUnderTest> {
-    const server = new ServerUnderTest(await bundle(), setup)
+    const server = new ServerUnderTest(bundle(), setup)
     servers.add(server)
     openings.add(() => server.kill())
     const { port, storePort } = await server.#ask<{ port: number; storePort?: number }>({ setup })
@@ -282,12 +282,13 @@ export class ClusterUnderTest {
       lookupTimeoutMs: this.#options.lookupTimeoutMs ?? patientMs,
       ...this.#options.setup,
       ...setup,
+      limits: { writeTimeoutMs: patientMs, ...this.#options.setup?.limits, ...setup.limits },
     })
   }
 }
 
-/** The key that everybody has; its epoch 1 began a minute ago. */
-export const clusterKeys = keysText([{ epoch: 1, notBeforeMs: Date.now() - 60_000 }])
+/** The key that everybody has; its epoch 1 began yesterday. */
+export const clusterKeys = keysText([{ epoch: 1, notBeforeMs: Date.now() - 86_400_000 }])
 for (const epoch of [1, 2, 3]) secrets.add(rawKey(epoch).toString('hex'))
 
 /** A proxy of the test file's own. */
@@ -368,16 +369,19 @@ export function sum(totals: object): number {
   return Object.values(totals).reduce((total: number, count: number) => total + count, 0)
 }
 
-let bundled: Promise<string> | undefined
+const sourcesOfCluster = new URL('../../../src/cluster/', import.meta.url)
+let bundled: string | undefined
 
 /** The server as one file of JavaScript: it starts three times as fast as from its sources. */
-function bundle(): Promise<string> {
-  bundled ??= (async () => {
-    const outfile = join(temporaryDirectory(), 'server.cjs')
-    const entry = fileURLToPath(new URL('server-process.ts', import.meta.url))
-    const common = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning' } as const
-    await build({ entryPoints: [entry], outfile, format: 'cjs', ...common })
-    return outfile
-  })()
-  return bundled
+function bundle(): string {
+  if (bundled !== undefined) return bundled
+  const outfile = join(temporaryDirectory(), 'server.cjs')
+  const entry = fileURLToPath(new URL('server-process.ts', import.meta.url))
+  const common = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning' } as const
+  // Where a CommonJS file is said to be: the one module that asks finds package.json from there.
+  const define = { 'import.meta.url': JSON.stringify(new URL('any.ts', sourcesOfCluster).href) }
+  // Not `build`: its helper process would go on after it.
+  buildSync({ entryPoints: [entry], outfile, format: 'cjs', define, ...common })
+  bundled = outfile
+  return outfile
 }

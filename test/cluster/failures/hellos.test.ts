@@ -10,8 +10,11 @@ import {
   expectNoSecrets,
   outputOf,
   type PlayedNode,
+  pathOf,
   playNode,
+  seal,
   startFront,
+  unseal,
 } from './played-node.ts'
 import { answerTo, helloRecord } from './raw-client.ts'
 import { failureOf, type Visit, visit } from './visitor.ts'
@@ -238,6 +241,15 @@ describe('case 38: the suite or the version', () => {
     // RFC 5246 §7.2.2: protocol_version is 70.
     expect([result.alert, lookups]).toEqual([70, 0])
     expect(await visited(other, { session })).toMatchObject(resumed)
+  })
+
+  test('case 38: a session of another version: full', async () => {
+    const { session, sessionId } = await made()
+    const record = unseal(node.recordOf(sessionId), sessionId)
+    expect(record.readUInt16BE(1)).toBe(0x0303)
+    record.writeUInt16BE(0x0302, 1)
+    node.records.set(pathOf(sessionId), seal(record, sessionId))
+    expect(await visited(other, { session })).toMatchObject(fullFor('error'))
   })
 })
 

@@ -179,9 +179,17 @@ async function start(setup: ServerSetup): Promise<Started> {
   const limits = { readTimeoutMs: lookupTimeoutMs, ...setup.limits }
   const member = joinCluster({ info, keys, nodeId, ...surroundings, limits, log: stderrLog })
   holds.watch(member)
+  // A test may hold a request back for longer than a node usually waits for its end.
+  const nodeLimits = { requestTimeoutMs: 60_000 }
   const node =
     hasStore && nodeId !== undefined
-      ? createSessionNode({ membership: member.membership, nodeId, keys, ...surroundings })
+      ? createSessionNode({
+          membership: member.membership,
+          nodeId,
+          keys,
+          ...surroundings,
+          limits: nodeLimits,
+        })
       : undefined
   await node?.listen('127.0.0.1', 0)
   const server = createServer({
