@@ -109,6 +109,14 @@ describe('ringtls simulate', () => {
     expect(readFileSync(full, 'utf8')).toContain('seed &#60;&#38;&#62;</title>')
   })
 
+  it('docs/cluster.md shows what the command prints', async () => {
+    const { stdout } = await run(['simulate', '--sessions', '100000'])
+    const document = readFileSync('docs/cluster.md', 'utf8')
+    const tables = stdout.trimEnd().split('\n\n').slice(0, -1)
+    expect(tables.length).toBe(5)
+    for (const table of tables) expect(document).toContain(table)
+  })
+
   const wrong: readonly (readonly [string, RegExp])[] = [
     ['--nodes 1', /Wanted a whole number from 2 to 10000/],
     ['--nodes 10001', /Wanted a whole number from 2 to 10000/],
