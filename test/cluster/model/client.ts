@@ -25,6 +25,7 @@ export class Attempt {
   readonly #terms: Terms
   /** The step at which the look-up began that an answer rests on. */
   readonly #lookupStep: number
+  readonly #startStep: number
   readonly #startedMs = virtualTime.nowMs
   readonly #isLookedUp: boolean
 
@@ -33,7 +34,8 @@ export class Attempt {
     this.offer = offer
     const { session, foreignId, extendedMasterSecret, identity } = offer
     this.#terms = server.terms
-    this.#lookupStep = session === undefined ? server.network.step : server.lookupStep(session.id)
+    this.#startStep = server.network.step
+    this.#lookupStep = session === undefined ? this.#startStep : server.lookupStep(session.id)
     const requestsBefore = server.network.requests
     this.#side = new Side(...server.accept())
     const id = foreignId ?? session?.id
@@ -55,11 +57,6 @@ export class Attempt {
 
   get isOver(): boolean {
     return this.state !== 'hello' && this.state !== 'key_exchange'
-  }
-
-  /** The session that the connection is bound to. */
-  get session(): KnownSession | undefined {
-    return this.resumed ? this.offer.session : this.made
   }
 
   lose(): void {
@@ -124,6 +121,7 @@ export class Attempt {
     this.server.judge(this.offer, {
       chosen: suiteOf(hello, this.offer),
       terms: this.#terms,
+      startStep: this.#startStep,
       lookupStep: this.#lookupStep,
     })
     this.state = 'done'

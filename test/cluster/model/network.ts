@@ -17,20 +17,11 @@ export interface Scheduler {
   waitOne(): Promise<void>
 }
 
+/** What a node that lies says; mostly the record of another session. */
 export const garbageKinds = [
-  ...([
-    'another',
-    'another',
-    'another',
-    'random',
-    'flipped',
-    'cut',
-    'empty',
-    'status',
-    'missing',
-    'gone',
-  ] as const),
-]
+  ...(['another', 'another', 'another', 'random', 'flipped'] as const),
+  ...(['cut', 'empty', 'status', 'missing', 'gone'] as const),
+] as const
 export type Garbage = (typeof garbageKinds)[number]
 
 const never = new Promise<never>(() => {})
@@ -120,13 +111,13 @@ export class Network {
     return Math.min(this.step, ...(this.#readsUnderWay.get(`${server} ${key}`) ?? []))
   }
 
-  isRevoked(key: string, beforeStep = this.step): boolean {
+  isRevoked(key: string, beforeStep: number): boolean {
     const since = this.#traces.get(key)?.revokedSince
     return since !== undefined && since <= beforeStep
   }
 
-  wasToldGone(server: string, key: string, sinceStep: number): boolean {
-    return (this.#toldGone.get(`${server} ${key}`) ?? -1) >= sinceStep
+  wasToldGone(server: string, key: string, afterStep: number): boolean {
+    return (this.#toldGone.get(`${server} ${key}`) ?? -1) > afterStep
   }
 
   async #send(

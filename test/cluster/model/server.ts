@@ -40,6 +40,8 @@ interface Decision {
   readonly chosen: CipherSuiteName
   /** Of its connection: they may have changed since. */
   readonly terms: Terms
+  /** When the hello came, and when the look-up began that the word rests on. */
+  readonly startStep: number
   readonly lookupStep: number
 }
 
@@ -161,7 +163,7 @@ export class ModelServer {
   }
 
   /** Throws a Violation where this server, as it is now, must not resume. */
-  judge(offer: Offer, { chosen, terms, lookupStep }: Decision): void {
+  judge(offer: Offer, { chosen, terms, startStep, lookupStep }: Decision): void {
     const { nowMs, network } = this
     const id = offer.session?.id ?? new Uint8Array(32)
     const key = storageKeyOf(id)
@@ -171,7 +173,7 @@ export class ModelServer {
         ({ epoch, notAfterMs = Number.POSITIVE_INFINITY }) => epoch === epochOf(id) && nowMs <= notAfterMs,
       ),
       isRevoked: network.isRevoked(key, lookupStep),
-      wasToldGone: network.wasToldGone(this.id, key, lookupStep),
+      wasToldGone: network.wasToldGone(this.id, key, startStep),
     })
   }
 
