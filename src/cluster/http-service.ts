@@ -88,8 +88,8 @@ export class HttpService {
   /** Stops listening, drops idle connections, and those that are answered within `graceMs` after that; then the rest. */
   async close(graceMs = defaultGraceMs): Promise<void> {
     this.#isDraining = true
+    // Which drops idle connections too.
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
-    this.#server.closeIdleConnections()
     const end = setTimeout(() => this.#server.closeAllConnections(), graceMs)
     await closed
     clearTimeout(end)
