@@ -43,18 +43,20 @@ export interface RunOptions {
   readonly input?: string
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** After which it is killed; 20 s by default. */
+  readonly deadlineMs?: number
 }
 
 /** Runs `ringtls ...args` to its end. */
 export async function run(
   args: readonly string[],
-  { input, env = {}, cwd }: RunOptions = {},
+  { input, env = {}, cwd, deadlineMs = timeoutMs }: RunOptions = {},
 ): Promise<Ended> {
   const child = spawn(process.execPath, [binary, ...args], {
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
     ...(cwd === undefined ? {} : { cwd }),
-    timeout: timeoutMs,
+    timeout: deadlineMs,
   })
   children.add(child)
   child.stdin?.end(input)
