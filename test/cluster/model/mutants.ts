@@ -87,13 +87,13 @@ export const mutants: readonly Mutant[] = [
     edits: [{ file: resumption, find: policyCheck, put: '' }],
   },
   {
-    name: 'the client certificate is not in the record',
+    name: 'a resumed connection shows no client certificate',
     rule: 'peer_certificate',
     edits: [
       {
         file: 'handshake/server.ts',
-        find: 'peerCertificate: leafOf(client?.certificateList),',
-        put: 'peerCertificate: new Uint8Array(0),',
+        find: 'peerCertificates: session.peerCertificate.length > 0 ? [session.peerCertificate] : [],',
+        put: 'peerCertificates: [],',
       },
     ],
   },
