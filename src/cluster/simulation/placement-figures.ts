@@ -76,6 +76,7 @@ export function simulatedIds(count: number): readonly string[] {
   return Array.from({ length: count }, (_, i) => `node-${i}`)
 }
 
+/** Places `plan.sampled` random storage keys, before and after every event, and counts. Two runs with the same `random` see the same keys. */
 export function placementFigures(plan: SimulationPlan, surroundings: Surroundings): PlacementFigures {
   const { placement, replicas, sampled } = plan
   const { sha256, random, onProgress } = surroundings
