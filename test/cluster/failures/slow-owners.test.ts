@@ -58,10 +58,16 @@ describe('the owner', () => {
 
   test('case 47: event loop of the owner stalled 200 ms', async () => {
     const { session, owner } = await patient.firstVisit()
-    await cluster.server(owner!).tell({ do: 'stall', ms: 200, when: 'now' })
-    const [one, other] = await Promise.all([hasty, patient].map(each => each.visit({ session: session! })))
-    expect(other).toMatchObject({ resumed: true, reason: 'hit' })
-    expect(['hit', 'timeout']).toContain(one!.reason)
+    const reasons = new Set<string>()
+    for (let i = 0; i < 5 && !reasons.has('timeout'); i++) {
+      await cluster.server(owner!).tell({ do: 'stall', ms: 200, when: 'now' })
+      const visits = [hasty, patient].map(each => each.visit({ session: session! }))
+      const [{ reason }, waited] = (await Promise.all(visits)) as [Visit, Visit]
+      expect(waited).toMatchObject({ resumed: true, reason: 'hit' })
+      expect(reason).toBeOneOf(['hit', 'timeout'])
+      reasons.add(reason)
+    }
+    expect(reasons).toContain('timeout')
     await expectVisit(patient, { session, resumed: true, reason: 'hit' })
   })
 
