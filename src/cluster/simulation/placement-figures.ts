@@ -67,8 +67,10 @@ export interface Surroundings {
   readonly onProgress?: (done: number) => void
 }
 
-/** Servers that draw IDs, each with counters of its own: as many as nodes, 16 at most. */
-const maxServers = 16
+/** Up to so many nodes each is a server that draws IDs too; above it other servers do, which store nothing. */
+const maxDrawingNodes = 64
+/** Few, since a sample would leave many with too little to go by. */
+const otherServers = 16
 const keysPerReport = 16_384
 
 /** The IDs of simulated nodes: those of the golden vectors. */
@@ -189,14 +191,15 @@ function loadsOfTwoDraws(
   { random, report }: { random: RandomBytes; report: (done: number) => void },
 ): Uint32Array {
   const loads = new Uint32Array(nodes)
-  const given = Array.from({ length: Math.min(nodes, maxServers) }, () => new Uint32Array(nodes))
+  const isNode = nodes <= maxDrawingNodes
+  const given = Array.from({ length: isNode ? nodes : otherServers }, () => new Uint32Array(nodes))
   for (let i = 0; i < sampled; i++) {
     const server = randomBelow(given.length, random)
     const counters = given[server]!
     const draw = (): number => {
       for (;;) {
         const owner = owners(random(32))[0]!
-        if (owner !== server) return owner
+        if (!isNode || owner !== server) return owner
       }
     }
     const [one, other] = [draw(), draw()]
