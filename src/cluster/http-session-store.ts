@@ -192,15 +192,21 @@ export class HttpSessionStore implements SessionStore {
       let failure: StoreFailure | undefined
       let waitingFor = owners.length
       let hedge: NodeJS.Timeout | undefined
+      let isOver = false
       const conclude = () => {
+        isOver = true
         clearTimeout(hedge)
         if (record === undefined && failure !== undefined) reject(failure)
         else resolve(record)
       }
       if (waitingFor === 0) conclude()
       const hear = (found: Found) => {
-        if (found === 'gone') return resolve(undefined)
-        if (found === 'missing') return
+        if (isOver || found === 'missing') return
+        if (found === 'gone') {
+          record = undefined
+          failure = undefined
+          return conclude()
+        }
         record ??= found
         hedge ??= setTimeout(() => {
           this.counters.hedged_reads++

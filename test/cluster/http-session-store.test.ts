@@ -121,6 +121,18 @@ describe('against session nodes', () => {
     }
   })
 
+  test('after a tombstone nothing counts any more, a record that comes later neither', async () => {
+    const gone = await openHttp(openings, (_, response) => response.writeHead(410).end())
+    const later = await openHttp(openings, (request, response) => {
+      setTimeout(() => recordReply(request, response), 30)
+    })
+    const slow = await openHttp(openings, laterGone(300))
+    const store = storeOf([gone, later, slow], 20_000, 20_000, { hedgeMs: 1 })
+    expect(await store.get(storageKey, noSignal)).toBeUndefined()
+    await new Promise(resolve => setTimeout(resolve, 150))
+    expect(store.counters.hedged_reads).toBe(0)
+  })
+
   test('a record is taken without the word of an owner that is slow', async () => {
     const [holder, slow] = [
       await openHttp(openings, recordReply),
