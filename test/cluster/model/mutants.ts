@@ -145,8 +145,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'cluster/http-session-store.ts',
-        find: "if (found === 'gone') return resolve(undefined)",
-        put: "if (found === 'gone') return",
+        find: "if (found === 'gone') {",
+        put: "if (found === 'gone') return\n        if (waitingFor < 0) {",
       },
     ],
   },
