@@ -28,7 +28,7 @@ export interface ClusterNode {
   /** Its share of the sessions, relative to the others', 1 to 100. */
   readonly weight: number
   readonly zone: string
-  /** `active`: chosen, written, read. `draining`: read and deleted from, no longer chosen. `down`: not asked at all. */
+  /** `active`: chosen, written, read. `draining`: no longer chosen; read, deleted from, and written what was drawn for it before. `down`: not asked at all. */
   readonly state: NodeState
 }
 

@@ -100,6 +100,7 @@ class WatchedFile {
   readonly #take: (text: string) => boolean
   /** SHA-256 in base64url of the text that was taken last, one being a secret; '' while the file has a fault. */
   #taken = ''
+  #takenMs = 0
   /** What was warned of since the file was good. */
   readonly #faults = new Set<string>()
 
@@ -120,10 +121,14 @@ class WatchedFile {
     try {
       const text = await readText(this.#path)
       const hash = this.#hash(text)
-      // An epoch that is over is not used any more; taken without it, its keys are gone from memory too.
-      if (hash === this.#taken && !hasDeadEpoch(this.#options)) return false
+      const nowMs = this.#options.now()
+      // An epoch that is over is not used any more; taken without it, its keys are gone from memory too. Where the
+      // clock was ahead then, it may not have been over.
+      const isStale = hasDeadEpoch(this.#options) || nowMs < this.#takenMs
+      if (hash === this.#taken && !isStale) return false
       const isChange = this.#take(text)
       this.#taken = hash
+      this.#takenMs = nowMs
       this.#faults.clear()
       return isChange
     } catch (error) {

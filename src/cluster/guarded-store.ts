@@ -45,7 +45,11 @@ export class GuardedStore implements SessionStore {
   }
 
   delete(storageKey: Uint8Array): Promise<void> {
-    return this.#guarded(storageKey, this.#writeTimeoutMs, () => this.#store.delete(storageKey))
+    // Tried in any case: nobody makes up for a deletion later.
+    const work = () => this.#store.delete(storageKey)
+    return this.#guardOf(this.#shardOf(storageKey)).run(() => withinBudget(this.#writeTimeoutMs, work), {
+      insists: true,
+    })
   }
 
   /** The breaker of every shard that was asked. */

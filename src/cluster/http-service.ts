@@ -49,6 +49,9 @@ export interface HttpServiceOptions {
   readonly onRefusedConnection?: (why: 'too_many' | 'tls', code?: string) => void
 }
 
+/** Nobody of ours writes a request before the last one was answered; others may write a few. */
+const maxPipelined = 8
+
 /** How long requests that are under way may go on when the service is closed. */
 const defaultGraceMs = 200
 
@@ -56,6 +59,10 @@ const defaultGraceMs = 200
 export class HttpService {
   readonly #options: HttpServiceOptions
   readonly #server: Server
+  /** All that are open: node:http does not know of those that are still in their TLS handshake. */
+  readonly #sockets = new Set<Duplex>()
+  /** How many requests are being answered on each. */
+  readonly #underWay = new WeakMap<Duplex, number>()
   #isDraining = false
 
   constructor(options: HttpServiceOptions) {
@@ -90,7 +97,9 @@ export class HttpService {
     this.#isDraining = true
     // Which drops idle connections too.
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
-    const end = setTimeout(() => this.#server.closeAllConnections(), graceMs)
+    const end = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy()
+    }, graceMs)
     await closed
     clearTimeout(end)
   }
@@ -100,9 +109,16 @@ export class HttpService {
     const serve = (request: IncomingMessage, response: ServerResponse) => void this.#serve(request, response)
     const options = serverOptions(limits)
     const server = tls
-      ? createHttpsServer({ ...options, ...nodeServerTls(tls) }, serve)
+      ? createHttpsServer(
+          { ...options, ...nodeServerTls(tls), handshakeTimeout: limits.requestTimeoutMs },
+          serve,
+        )
       : createServer(options, serve)
     server.maxConnections = limits.maxConnections
+    server.on('connection', (socket: Duplex) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
     // RFC 9110 §10.1.1: an expectation that is not understood may be ignored.
     server.on('checkExpectation', serve)
     server.on('clientError', (error, socket) => this.#refuse(error, socket))
@@ -116,11 +132,19 @@ export class HttpService {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request
+    const underWay = this.#underWay.get(socket) ?? 0
+    // A thousand requests in one packet would be worked through before the first reply goes out.
+    if (underWay >= maxPipelined) socket.destroy()
+    if (socket.destroyed) return
+    this.#underWay.set(socket, underWay + 1)
     try {
       this.#send(request, response, await this.#answerTo(request))
     } catch {
       // The sender went away in mid-request, or took too long: there is nobody to answer.
       response.destroy()
+    } finally {
+      this.#underWay.set(socket, (this.#underWay.get(socket) ?? 1) - 1)
     }
   }
 

@@ -4,7 +4,7 @@
  */
 import { emptyBytes } from '../bytes.ts'
 import type { CryptoProvider, RandomBytes } from '../crypto/provider.ts'
-import { toBase64url } from './base64url.ts'
+import { base64url32, toBase64url } from './base64url.ts'
 import type { BreakerState } from './circuit-breaker.ts'
 import type { ClusterNode } from './cluster-info.ts'
 import { type ClusterLog, silentLog } from './cluster-log.ts'
@@ -74,7 +74,12 @@ interface Question {
   readonly storageKey: Uint8Array
   readonly body?: Uint8Array
   readonly lifetimeMs?: number
+  /** A client waits for the answer. */
+  readonly isLookup?: boolean
 }
+
+/** Of so many foreign lists the log is told, each once; beyond it, of none until the list changes. */
+const maxForeignDigests = 64
 
 /** A record, or that there is none; `gone` is more than that: it was deleted. */
 type Found = Uint8Array | 'missing' | 'gone'
@@ -97,8 +102,8 @@ export class HttpSessionStore implements SessionStore {
   readonly #transport: NodeTransport
   readonly #log: ClusterLog
   readonly #guards = new Map<string, NodeGuard>()
-  /** The last foreign digest of each node that the log was told about. */
-  readonly #foreignDigests = new Map<string, string>()
+  /** What the log was told about, by node and digest. */
+  readonly #foreignDigests = new Set<string>()
 
   constructor({ membership, keys, provider, random, now, limits, ...options }: HttpSessionStoreOptions) {
     this.#membership = membership
@@ -112,7 +117,10 @@ export class HttpSessionStore implements SessionStore {
       options.transport ??
       new HttpTransport({ connectionsPerNode, timeoutMs: writeTimeoutMs, tls: options.tls })
     this.#log = options.log ?? silentLog
-    membership.onChange(() => this.#transport.keepOnly(membership.reachable))
+    membership.onChange(() => {
+      this.#transport.keepOnly(membership.reachable)
+      this.#foreignDigests.clear()
+    })
   }
 
   /**
@@ -127,10 +135,15 @@ export class HttpSessionStore implements SessionStore {
     return untilAborted(signal, () => this.#readAny(owners, storageKey))
   }
 
-  /** Writes to all owners that are active. Rejects when none of them took it, or when one knows better. */
+  /**
+   * Writes to all owners that are active; where they began to drain since the ID was drawn, to those. Rejects when
+   * none of them took it, or when one knows better.
+   */
   async put(storageKey: Uint8Array, sealed: Uint8Array, lifetimeMs: number): Promise<void> {
-    const owners = this.#membership.ownersOf(storageKey).filter(node => node.state === 'active')
-    if (owners.length === 0) throw new StoreFailure('error', 'no owner of this key is active')
+    const all = this.#membership.ownersOf(storageKey)
+    const active = all.filter(node => node.state === 'active')
+    const owners = active.length > 0 ? active : all.filter(node => node.state === 'draining')
+    if (owners.length === 0) throw new StoreFailure('error', 'every owner of this key is down')
     const failures = await this.#writeAll(
       owners,
       { method: 'PUT', storageKey, body: sealed, lifetimeMs },
@@ -226,8 +239,9 @@ export class HttpSessionStore implements SessionStore {
   }
 
   #read(node: ClusterNode, storageKey: Uint8Array): Promise<Found> {
-    return this.#ask(node, this.#limits.readTimeoutMs, async end => {
-      const reply = await this.#sendTwice(node, { method: 'GET', storageKey }, end)
+    const question: Question = { method: 'GET', storageKey, isLookup: true }
+    return this.#ask(node, question, async end => {
+      const reply = await this.#sendTwice(node, question, end)
       if (reply.status === 404) return 'missing'
       if (reply.status === 410) return 'gone'
       return recordOf(node, reply)
@@ -241,7 +255,7 @@ export class HttpSessionStore implements SessionStore {
     good: readonly number[],
   ): Promise<readonly StoreFailure[]> {
     const asked = nodes.map(node =>
-      this.#ask(node, this.#limits.writeTimeoutMs, async end => {
+      this.#ask(node, question, async end => {
         const { status } = await this.#sendTwice(node, question, end)
         if (!good.includes(status)) throw refusalOf(node, status)
       }).catch(failureOf),
@@ -249,9 +263,12 @@ export class HttpSessionStore implements SessionStore {
     return (await Promise.all(asked)).filter(failure => failure !== undefined)
   }
 
-  /** Where the node's guard lets it through, and within a time of its own. */
-  #ask<T>(node: ClusterNode, timeoutMs: number, work: (end: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#guardOf(node).run(() => withinBudget(timeoutMs, work))
+  /** Where the node's guard lets it through, and within a time of its own. A deletion is tried in any case: nobody makes up for it later. */
+  #ask<T>(node: ClusterNode, question: Question, work: (end: AbortSignal) => Promise<T>): Promise<T> {
+    const { readTimeoutMs, writeTimeoutMs } = this.#limits
+    const timeoutMs = question.isLookup ? readTimeoutMs : writeTimeoutMs
+    const insists = question.method === 'DELETE'
+    return this.#guardOf(node).run(() => withinBudget(timeoutMs, work), { insists })
   }
 
   /**
@@ -315,9 +332,14 @@ export class HttpSessionStore implements SessionStore {
     const ours = this.#membership.digest
     if (theirs === undefined || theirs === ours) return
     this.counters.cluster_digest_mismatch++
-    if (this.#foreignDigests.get(id) === theirs) return
-    this.#foreignDigests.set(id, theirs)
-    this.#log.warn({ node: id, ours, theirs }, `session node ${id} has another cluster_info than this server`)
+    const shown = base64url32.test(theirs) ? theirs : 'none'
+    const told = `${id} ${shown}`
+    if (this.#foreignDigests.has(told) || this.#foreignDigests.size >= maxForeignDigests) return
+    this.#foreignDigests.add(told)
+    this.#log.warn(
+      { node: id, ours, theirs: shown },
+      `session node ${id} has another cluster_info than this server`,
+    )
   }
 }
 

@@ -32,13 +32,14 @@ export class NodeGuard {
 
   /**
    * Runs `work`, which must settle within a time of its own: what it rejects with is passed on, and counts against
-   * the node unless it is an answer. Rejects with StoreFailure `breaker` without running it.
+   * the node unless it is an answer. Rejects with StoreFailure `breaker` without running it; what `insists` is run
+   * even if the breaker is open.
    */
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(work: () => Promise<T>, { insists = false } = {}): Promise<T> {
     if (this.#inFlight >= this.#maxInFlight) {
       throw new StoreFailure('breaker', `${this.#name}: ${this.#inFlight} requests are under way already`)
     }
-    if (!this.#breaker.admit()) {
+    if (!this.#breaker.admit() && !insists) {
       throw new StoreFailure('breaker', `${this.#name}: not asked, since it did not answer lately`)
     }
     this.#inFlight++

@@ -76,7 +76,8 @@ export class HttpTransport implements NodeTransport {
     for (const [url, pool] of this.#pools) {
       if (urls.has(url)) continue
       this.#pools.delete(url)
-      void pool.destroy()
+      // What is under way may end; it has a time of its own.
+      void pool.close().catch(() => {})
     }
   }
 
@@ -95,6 +96,9 @@ export class HttpTransport implements NodeTransport {
 
   #openPool(url: string): Pool {
     if (this.#isClosed) throw new StoreFailure('error', 'the store is closed')
+    // A list may come to say https while everything runs: any certificate that the system trusts would do then.
+    if (this.#options.tls === undefined && url.startsWith('https:'))
+      throw new StoreFailure('error', 'https without certificates of the cluster: restart with them')
     const { connectionsPerNode, timeoutMs, tls } = this.#options
     return new Pool(url, {
       connections: connectionsPerNode,

@@ -3,6 +3,7 @@ export class NonceMemory {
   readonly #expiryOf = new Map<string, number>()
   readonly #memoryMs: number
   readonly #maxNonces: number
+  #sweptMs = 0
 
   constructor({ memoryMs, maxNonces }: { memoryMs: number; maxNonces: number }) {
     this.#memoryMs = memoryMs
@@ -13,13 +14,23 @@ export class NonceMemory {
   admit(nonce: string, nowMs: number): 'new' | 'replayed' | 'full' {
     this.#forgetOld(nowMs)
     if (this.#expiryOf.has(nonce)) return 'replayed'
-    if (this.#expiryOf.size >= this.#maxNonces) return 'full'
+    if (this.#expiryOf.size >= this.#maxNonces && !this.#makeRoom(nowMs)) return 'full'
     this.#expiryOf.set(nonce, nowMs + this.#memoryMs)
     return 'new'
   }
 
   get size(): number {
     return this.#expiryOf.size
+  }
+
+  /** After the clock was set back the oldest entries are not the first to expire: all are looked at, once a second. */
+  #makeRoom(nowMs: number): boolean {
+    if (Math.abs(nowMs - this.#sweptMs) < 1000) return false
+    this.#sweptMs = nowMs
+    for (const [nonce, expiresMs] of this.#expiryOf) {
+      if (expiresMs < nowMs) this.#expiryOf.delete(nonce)
+    }
+    return this.#expiryOf.size < this.#maxNonces
   }
 
   /** A Map keeps the order of insertion, which is that of expiry as long as the clock runs forwards. */

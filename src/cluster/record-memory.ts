@@ -16,10 +16,16 @@ export interface RecordLimits {
 export class RecordMemory {
   readonly #records: LRUCache<string, Uint8Array>
   readonly #tombstones: LRUCache<string, true>
+  readonly #limits: RecordLimits
+  readonly #now: () => number
   #evictions = 0
+  #purgedMs = 0
 
   /** @param now ms since 1970: 0 would be no time at all to lru-cache */
-  constructor({ maxRecords, maxBytes, maxTombstones }: RecordLimits, now: () => number) {
+  constructor(limits: RecordLimits, now: () => number) {
+    const { maxRecords, maxBytes, maxTombstones } = limits
+    this.#limits = limits
+    this.#now = now
     const clock = { perf: { now }, ttlResolution: 0 }
     this.#records = new LRUCache({
       ...clock,
@@ -43,6 +49,9 @@ export class RecordMemory {
     if (this.#tombstones.has(key)) return 'deleted'
     const live = this.#records.peek(key)
     if (live !== undefined) return equalBytes(live, record) ? 'same' : 'other'
+    const { maxRecords, maxBytes } = this.#limits
+    const isFull = this.#records.size >= maxRecords || this.#records.calculatedSize + record.length > maxBytes
+    if (isFull) this.#purge()
     this.#records.set(key, record, { ttl: lifetimeMs })
     return 'stored'
   }
@@ -61,10 +70,12 @@ export class RecordMemory {
   }
 
   get entries(): number {
+    this.#purge()
     return this.#records.size
   }
 
   get bytes(): number {
+    this.#purge()
     return this.#records.calculatedSize
   }
 
@@ -74,5 +85,13 @@ export class RecordMemory {
 
   get evictions(): number {
     return this.#evictions
+  }
+
+  /** What is over would lie there until somebody asked for it, be counted, and be evicted before its time; once a second is enough. */
+  #purge(): void {
+    const nowMs = this.#now()
+    if (Math.abs(nowMs - this.#purgedMs) < 1000) return
+    this.#purgedMs = nowMs
+    this.#records.purgeStale()
   }
 }

@@ -165,6 +165,7 @@ class HttpSessionNode implements SessionNode {
       onReply: (method, status) => this.#countReply(method, status),
       onRefusedConnection: (why, code) => this.#countRefusedConnection(why, code),
     })
+    options.membership.onChange(() => this.#foreignDigests.clear())
     this.#pages = new StatusPages({
       health: () => this.health,
       isDraining: () => this.#service.isDraining,

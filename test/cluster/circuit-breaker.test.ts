@@ -76,6 +76,14 @@ describe('a guard', () => {
     expect([ran, guard.isAvailable, guard.state]).toEqual([false, false, 'open'])
   })
 
+  test('what insists is run all the same, and closes the breaker when it is answered', async () => {
+    const guard = guardOf()
+    for (let i = 0; i < 3; i++) await reasonOf(guard.run(fail('timeout')))
+    expect(await reasonOf(guard.run(fail('timeout'), { insists: true }))).toBe('timeout')
+    expect(await guard.run(async () => 'ran', { insists: true })).toBe('ran')
+    expect(guard.state).toBe('closed')
+  })
+
   test('a conflict and a deletion are answers of a node that works', async () => {
     const guard = guardOf()
     for (let i = 0; i < 10; i++) await reasonOf(guard.run(fail(i % 2 ? 'conflict' : 'gone')))

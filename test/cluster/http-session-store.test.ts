@@ -183,13 +183,15 @@ describe('against session nodes', () => {
     expect(nodes[0]!.counters.cluster_digest_mismatch).toBe(1)
   })
 
-  test('draining nodes are read and not written, nodes that are down are not asked', async () => {
+  test('draining nodes are read and take what was drawn for them, nodes that are down are not asked', async () => {
     const { nodes, info, server } = await openCluster(openings, 1)
     await server().store.put(storageKey, record, 5000)
     const inState = (state: string) =>
       server(undefined, { info: testInfo([{ ...info.nodes[0], state }]) }).store
     expect(await inState('draining').get(storageKey, noSignal)).toEqual(record)
-    expect(await reasonOf(inState('draining').put(storageKey, record, 5000))).toBe('error')
+    await inState('draining').put(storageKey, record, 5000)
+    expect(nodes[0]!.counters.put).toMatchObject({ stored: 1, same: 1 })
+    expect(await reasonOf(inState('down').put(storageKey, record, 5000))).toBe('error')
     const { get } = structuredClone(nodes[0]!.counters)
     expect(await inState('down').get(storageKey, noSignal)).toBeUndefined()
     expect(nodes[0]!.counters.get).toEqual(get)
@@ -465,6 +467,36 @@ describe('a node that does not answer', () => {
 })
 
 describe('when the list changes', () => {
+  test('a session whose owner began to drain since its ID was drawn is stored there, on a node that is down it is not', async () => {
+    const { nodes, info, clock, keys } = await openCluster(openings, 2)
+    const membership = membershipOf(info, provider, { now: clock.now })
+    const random = seededRandom('draining')
+    const store = new HttpSessionStore({ membership, keys, provider, random, now: clock.now })
+    openings.add(() => store.close())
+    const key = keyOwnedBy(membership, 'n0')
+    const withState = (state: 'draining' | 'down') =>
+      info.nodes.map(node => (node.id === 'n0' ? { ...node, state } : node))
+    membership.replace({ ...info, revision: 2, nodes: withState('draining') })
+    await store.put(key, record, 60_000)
+    expect(nodes[0]!.memory.entries).toBe(1)
+    membership.replace({ ...info, revision: 3, nodes: withState('down') })
+    expect(await reasonOf(store.put(keyOwnedBy(membership, 'n0'), record, 60_000))).toBe('error')
+  })
+
+  test('a deletion is sent though slow reads opened the breaker', async () => {
+    const asked: (string | undefined)[] = []
+    const url = await openHttp(openings, ({ method }, response) => {
+      asked.push(method)
+      if (method === 'DELETE') response.writeHead(204).end()
+    })
+    const store = storeOf([url], 20, 20_000)
+    for (let i = 0; i < 3; i++) expect(await reasonOf(store.get(storageKey, noSignal))).toBe('timeout')
+    expect(store.breakers.get('n0')).toBe('open')
+    await store.delete(storageKey)
+    expect(asked.filter(method => method === 'DELETE')).toHaveLength(1)
+    expect(store.breakers.get('n0')).toBe('closed')
+  })
+
   test('a session stays where it was, is read and deleted there, and its node is left alone after the time', async () => {
     const { nodes, info, clock, keys } = await openCluster(openings, 3)
     const membership = membershipOf(info, provider, { now: clock.now, memoryMs: 1000 })

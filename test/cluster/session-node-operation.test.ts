@@ -10,6 +10,7 @@ import type { NodeTls } from '../../src/cluster/node-tls.ts'
 import {
   createSessionNode,
   type SessionNode,
+  type SessionNodeLimits,
   type SessionNodeOptions,
 } from '../../src/cluster/session-node.ts'
 import {
@@ -235,7 +236,10 @@ describe('a session node with https', () => {
   })
 
   /** A store of a server, and the one node of its cluster at `host`. */
-  async function openPair(host: string, shown: { node?: NodeTls; server?: NodeTls }) {
+  async function openPair(
+    host: string,
+    shown: { node?: NodeTls; server?: NodeTls; limits?: Partial<SessionNodeLimits> },
+  ) {
     const port = await freePort()
     const { log, lines } = keptLog()
     const clock = new Clock()
@@ -250,7 +254,7 @@ describe('a session node with https', () => {
       keys,
       provider,
       now: clock.now,
-      limits: smallMemory,
+      limits: { ...smallMemory, ...shown.limits },
       tls: shown.node ?? tls,
       log,
     })
@@ -318,6 +322,18 @@ describe('a session node with https', () => {
       name: 'StoreFailure',
     })
     expect(node.memory.entries).toBe(0)
+  })
+
+  test('a stranger who says nothing holds no place, and does not keep it from ending', async () => {
+    const { port, node } = await openPair('127.0.0.1', { server: tls, limits: { requestTimeoutMs: 100 } })
+    const silent = connect(port, '127.0.0.1')
+    silent.on('error', () => {})
+    await new Promise(resolve => silent.once('close', resolve))
+    const late = connect(port, '127.0.0.1')
+    late.on('error', () => {})
+    await new Promise(resolve => late.once('connect', resolve))
+    await node.close(1)
+    expect(node.address()).toBeUndefined()
   })
 
   test('speaks no TLS below 1.2', async () => {

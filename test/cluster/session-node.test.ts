@@ -317,6 +317,12 @@ describe('what HTTP allows', () => {
 })
 
 describe('a stranger', () => {
+  test('who writes a thousand requests at once gets no more than a few of them worked on', async () => {
+    const said = await exchange(port, 'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(1000))
+    expect(said.length).toBeLessThan(100_000)
+    expect(Object.values(node.counters.replies).reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(8)
+  })
+
   test.each<[string, Ask]>([
     ['without authorization', { authorization: undefined }],
     ['with another scheme', { authorization: 'Basic YTpi' }],

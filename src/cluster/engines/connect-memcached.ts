@@ -64,6 +64,7 @@ function clientOf(memjs: Memjs, { host, port }: EngineServer): Client {
 class FreshClient implements MemjsClient {
   readonly #make: () => Client
   #client: Client | undefined
+  #isClosed = false
 
   constructor(make: () => Client) {
     this.#make = make
@@ -82,10 +83,12 @@ class FreshClient implements MemjsClient {
   }
 
   close(): void {
+    this.#isClosed = true
     if (this.#client !== undefined) this.#drop(this.#client, new Error('closed'))
   }
 
   async #run<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw new Error('closed')
     this.#client ??= this.#make()
     const client = this.#client
     try {
