@@ -58,6 +58,8 @@ export async function requestAt(port: number, request: NodeRequest): Promise<Nod
       method,
       url: path,
       headers,
+      // Each request has a connection of its own, which nothing happens to.
+      socket: { destroyed: false },
     })
     server.listener(incoming as unknown as IncomingMessage, responseTo(resolve, reject))
   })
