@@ -8,13 +8,17 @@ import { createServer } from 'node:net'
 const [lowest, highest] = [10_240, 32_767]
 const triesPerPort = 100
 
+/** Test files run side by side, each in a worker: one gives no port that another is about to listen on. */
+const shares = 16
+const share = Number(process.env.VITEST_POOL_ID ?? 0) % shares
+
 /** Every port is given once in a process. */
 const given = new Set<number>()
 
 /** A port that was free a moment ago, for a server that has to be told its own. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < triesPerPort; tries++) {
-    const port = randomInt(lowest, highest + 1)
+    const port = lowest + shares * randomInt(Math.floor((highest - lowest) / shares)) + share
     if (given.has(port)) continue
     given.add(port)
     if (await isFree(port)) return port
