@@ -15,7 +15,7 @@ export function addSessionNode(program: Command): void {
     .summary("store a cluster's sessions, and serve no clients")
     .description(
       "Stores the cluster's sealed sessions for the servers, on the address that cluster.json gives the node. " +
-        'It cannot open what it stores, and keeps it in memory alone. Stops on SIGTERM.',
+        'It never opens what it stores, and keeps it in memory alone. Stops on SIGTERM.',
     )
     .requiredOption('--cluster <FILE>', 'the list of nodes (cluster.json)')
     .requiredOption('--cluster-key <FILE>', 'the key that the servers share')
