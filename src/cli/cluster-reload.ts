@@ -20,12 +20,18 @@ export function followClusterFiles(
   { path, keyPath, keys, nodeId }: FollowedFiles,
   membership: Membership | undefined,
   { provider, now }: Surroundings,
-  { output, log = notesOf(output) }: ReloadOutput,
+  { output, ...told }: ReloadOutput,
 ): () => void {
+  const hasLog = told.log !== undefined
+  const log = told.log ?? notesOf(output)
   const watch = watchCluster({
     ...(path === undefined || membership === undefined ? {} : { infoPath: path, membership }),
     ...{ keysPath: keyPath, keys, nodeId, provider, now, log },
-    onReload: reloaded => output.print(printedReload(reloaded, now())),
+    onReload: reloaded => {
+      const printed = printedReload(reloaded, now())
+      output.print(printed)
+      if (hasLog) log.info(printed.json, 'a file of the cluster was taken up')
+    },
   })
   const onHangUp = () =>
     void watch.reload().then(hasChanged => {

@@ -43,7 +43,7 @@ export async function joinNamedEngine(
   refuseNodeOptions(flags)
   const { keys, warnings } = readClusterKeys(clusterKey, { provider, nowMs: now() })
   for (const warning of warnings) output.note(warning)
-  const limits = lookupTimeout === undefined ? {} : { readTimeoutMs: lookupTimeout }
+  const timeouts = lookupTimeout === undefined ? {} : { readTimeoutMs: lookupTimeout }
   const engine = await connectStore(address, { provider, now })
-  return joinEngine({ engine, keys, random, now, limits, log })
+  return joinEngine({ engine, keys, random, now, timeouts, log })
 }

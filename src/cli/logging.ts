@@ -15,7 +15,8 @@ export function createLog({
   stderr.on('error', () => {})
   const options = {
     level: logLevel,
-    base: node === undefined ? {} : { node },
+    // Whose log it is; the `node` of a line is the one that it is about.
+    base: node === undefined ? {} : { name: node },
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   }

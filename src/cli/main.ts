@@ -3,8 +3,8 @@
  * The binary `ringtls`: commands in, exit code out. Everything that goes wrong ends here, in one line. A command
  * loads what it runs with only once it runs: --help and a typo are answered at once.
  */
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { packageVersion } from '../cluster/version.ts'
 import { addClient } from './commands/client.ts'
 import { addCluster } from './commands/cluster.ts'
 import { addDemo } from './commands/demo.ts'
@@ -18,7 +18,7 @@ import { examples } from './options.ts'
 function createProgram(): Command {
   const program = new Command('ringtls')
     .description('TLS 1.2 whose sessions any server of a cluster resumes.')
-    .version(version())
+    .version(packageVersion())
     .exitOverride()
     // What went wrong is said once, below.
     .configureOutput({ writeErr: () => {} })
@@ -36,13 +36,6 @@ function createProgram(): Command {
   addDemo(program)
   addSimulate(program)
   return program
-}
-
-function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
-  return version
 }
 
 function end(error: unknown): never {

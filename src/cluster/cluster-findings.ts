@@ -1,5 +1,5 @@
 /** What an operator should see to: of the list, of the key, of the nodes. Pure: what was read and heard is handed in. */
-import type { ClusterInfo } from './cluster-info.ts'
+import { type ClusterInfo, weighsNodes } from './cluster-info.ts'
 import type { ClusterKeys } from './keys.ts'
 import type { SurveyedNode } from './node-survey.ts'
 
@@ -53,8 +53,7 @@ export function listFindings({ nodes, replicas, placement }: ClusterInfo): reado
     add('zones', `${zoneless.join(', ')} without a zone, and others have one; name one for each`)
   if (zones.size > 1 && replicas > zones.size)
     add('zones', `replicas is ${replicas}, and there are ${zones.size} zones: some records are twice in one`)
-  const ignoresWeights = placement === 'chord' || placement === 'kademlia'
-  if (ignoresWeights && nodes.some(({ weight }) => weight !== 1))
+  if (!weighsNodes(placement) && nodes.some(({ weight }) => weight !== 1))
     add('weights', `placement ${placement} heeds no weights; use rendezvous or ring, or leave them out`)
   return findings
 }
@@ -109,11 +108,7 @@ export function nodeFindings(
     if (!isWanted && answer === 'up')
       add('node_answers', 'is down in the list, and answers; make it active, or stop it')
     if (!isWanted || answer !== 'up') return findings
-    if (health.digest !== digest)
-      add(
-        'digest',
-        `has another cluster.json (revision ${health.revision ?? 'unknown'}, wanted ${revision}); distribute it`,
-      )
+    if (health.digest !== digest) add('digest', digestText(health.revision, revision))
     const aheadMs = clockAheadMs ?? 0
     if (Math.abs(aheadMs) > clockToleranceMs + clockErrorMs)
       add('clock', `its clock is ${secondsText(aheadMs)}; see to its time service`)
@@ -193,6 +188,13 @@ export function changeFindings(from: ClusterInfo, to: ClusterInfo): readonly Fin
       )
   }
   return [...findings, ...listFindings(to)]
+}
+
+/** Whose list is the newer one decides what is to be done. */
+function digestText(theirs: number | undefined, ours: number): string {
+  if (theirs !== undefined && theirs > ours)
+    return `has a newer cluster.json (revision ${theirs}, here ${ours}); check against that one`
+  return `has another cluster.json (revision ${theirs ?? 'unknown'}, wanted ${ours}); distribute it`
 }
 
 /** Ahead or behind, in seconds with one decimal. */

@@ -1,15 +1,13 @@
 import type { BreakerState } from './circuit-breaker.ts'
-import { type ClusterLog, silentLog } from './cluster-log.ts'
-import { NodeGuard } from './node-guard.ts'
+import type { ClusterLog } from './cluster-log.ts'
+import { NodeGuards } from './node-guard.ts'
 import type { SessionStore } from './session-store.ts'
-import { withinBudget } from './time-budget.ts'
+import { defaultStoreTimeouts, type StoreTimeouts, withinBudget } from './time-budget.ts'
 
 export interface GuardedStoreOptions {
   /** ms since 1970. */
   readonly now: () => number
-  /** For a look-up: a client waits for it. */
-  readonly readTimeoutMs?: number
-  readonly writeTimeoutMs?: number
+  readonly timeouts?: Partial<StoreTimeouts>
   /** Which of the engine's servers holds a key: each has a breaker of its own. One for all by default. */
   readonly shardOf?: (storageKey: Uint8Array) => string
   readonly log?: ClusterLog
@@ -18,62 +16,44 @@ export interface GuardedStoreOptions {
 /** Any store, with a time for each of its promises and a breaker before it: an engine that hangs costs its clients nothing after the first few. */
 export class GuardedStore implements SessionStore {
   readonly #store: SessionStore
-  readonly #now: () => number
-  readonly #readTimeoutMs: number
-  readonly #writeTimeoutMs: number
+  readonly #timeouts: StoreTimeouts
   readonly #shardOf: (storageKey: Uint8Array) => string
-  readonly #log: ClusterLog
-  readonly #guards = new Map<string, NodeGuard>()
+  readonly #guards: NodeGuards
 
-  constructor(store: SessionStore, { now, ...options }: GuardedStoreOptions) {
+  constructor(store: SessionStore, { now, timeouts, shardOf = () => 'store', log }: GuardedStoreOptions) {
     this.#store = store
-    this.#now = now
-    this.#readTimeoutMs = options.readTimeoutMs ?? 50
-    this.#writeTimeoutMs = options.writeTimeoutMs ?? 1000
-    this.#shardOf = options.shardOf ?? (() => 'store')
-    this.#log = options.log ?? silentLog
+    this.#timeouts = { ...defaultStoreTimeouts, ...timeouts }
+    this.#shardOf = shardOf
+    this.#guards = new NodeGuards({ now, log })
   }
 
   get(storageKey: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#guarded(storageKey, this.#readTimeoutMs, end => this.#store.get(storageKey, end))
+    const work = (end: AbortSignal) => this.#store.get(storageKey, end)
+    return this.#guardOf(storageKey).run(() => withinBudget(this.#timeouts.readTimeoutMs, work))
   }
 
   put(storageKey: Uint8Array, sealed: Uint8Array, lifetimeMs: number): Promise<void> {
-    return this.#guarded(storageKey, this.#writeTimeoutMs, () =>
-      this.#store.put(storageKey, sealed, lifetimeMs),
-    )
+    const work = () => this.#store.put(storageKey, sealed, lifetimeMs)
+    return this.#guardOf(storageKey).run(() => withinBudget(this.#timeouts.writeTimeoutMs, work))
   }
 
   delete(storageKey: Uint8Array): Promise<void> {
-    // Tried in any case: nobody makes up for a deletion later.
     const work = () => this.#store.delete(storageKey)
-    return this.#guardOf(this.#shardOf(storageKey)).run(() => withinBudget(this.#writeTimeoutMs, work), {
-      insists: true,
-    })
+    // Tried in any case: nobody makes up for a deletion later.
+    const terms = { insists: true }
+    return this.#guardOf(storageKey).run(() => withinBudget(this.#timeouts.writeTimeoutMs, work), terms)
   }
 
   /** The breaker of every shard that was asked. */
   get breakers(): ReadonlyMap<string, BreakerState> {
-    return new Map([...this.#guards].map(([name, { state }]) => [name, state]))
+    return this.#guards.states
   }
 
   async close(): Promise<void> {
     await this.#store.close?.()
   }
 
-  #guarded<T>(storageKey: Uint8Array, timeoutMs: number, work: (end: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#guardOf(this.#shardOf(storageKey)).run(() => withinBudget(timeoutMs, work))
-  }
-
-  #guardOf(name: string): NodeGuard {
-    const guard =
-      this.#guards.get(name) ??
-      new NodeGuard({
-        name,
-        now: this.#now,
-        onChange: state => this.#log.warn({ store: name, breaker: state }, `${name}: breaker ${state}`),
-      })
-    this.#guards.set(name, guard)
-    return guard
+  #guardOf(storageKey: Uint8Array) {
+    return this.#guards.of(this.#shardOf(storageKey))
   }
 }

@@ -4,18 +4,19 @@
  */
 import { emptyBytes } from '../bytes.ts'
 import type { CryptoProvider, RandomBytes } from '../crypto/provider.ts'
-import { base64url32, toBase64url } from './base64url.ts'
+import { toBase64url } from './base64url.ts'
 import type { BreakerState } from './circuit-breaker.ts'
 import type { ClusterNode } from './cluster-info.ts'
 import { type ClusterLog, silentLog } from './cluster-log.ts'
+import { ForeignDigests } from './foreign-digests.ts'
 import type { ClusterKeys } from './keys.ts'
 import type { Membership } from './membership.ts'
-import { NodeGuard } from './node-guard.ts'
+import { NodeGuards } from './node-guard.ts'
 import type { NodeTls } from './node-tls.ts'
 import { ConnectionClosed, HttpTransport, type NodeReply, type NodeTransport } from './node-transport.ts'
 import { digestHeader, lifetimeHeader, signRequest } from './request-signature.ts'
 import { type SessionStore, StoreFailure } from './session-store.ts'
-import { untilAborted, withinBudget } from './time-budget.ts'
+import { defaultStoreTimeouts, type StoreTimeouts, untilAborted, withinBudget } from './time-budget.ts'
 
 export interface HttpSessionStoreOptions {
   readonly membership: Membership
@@ -32,11 +33,8 @@ export interface HttpSessionStoreOptions {
   readonly log?: ClusterLog
 }
 
-export interface HttpSessionStoreLimits {
-  /** For a whole look-up, all owners together: a client waits for it. */
-  readonly readTimeoutMs: number
-  /** For a PUT or DELETE, at each owner: nobody waits for it. */
-  readonly writeTimeoutMs: number
+/** Times are for all owners together in a look-up, and for each of them in a PUT or DELETE. */
+export interface HttpSessionStoreLimits extends StoreTimeouts {
   /** How long a record that is here waits for the word of the other owners, one of whom may know that it was deleted. */
   readonly hedgeMs: number
   readonly connectionsPerNode: number
@@ -47,8 +45,7 @@ export interface HttpSessionStoreLimits {
 }
 
 export const defaultHttpSessionStoreLimits: HttpSessionStoreLimits = {
-  readTimeoutMs: 50,
-  writeTimeoutMs: 1000,
+  ...defaultStoreTimeouts,
   hedgeMs: 5,
   connectionsPerNode: 32,
   maxInFlightPerNode: 256,
@@ -74,12 +71,7 @@ interface Question {
   readonly storageKey: Uint8Array
   readonly body?: Uint8Array
   readonly lifetimeMs?: number
-  /** A client waits for the answer. */
-  readonly isLookup?: boolean
 }
-
-/** Of so many foreign lists the log is told, each once; beyond it, of none until the list changes. */
-const maxForeignDigests = 64
 
 /** A record, or that there is none; `gone` is more than that: it was deleted. */
 type Found = Uint8Array | 'missing' | 'gone'
@@ -101,9 +93,8 @@ export class HttpSessionStore implements SessionStore {
   readonly #limits: HttpSessionStoreLimits
   readonly #transport: NodeTransport
   readonly #log: ClusterLog
-  readonly #guards = new Map<string, NodeGuard>()
-  /** What the log was told about, by node and digest. */
-  readonly #foreignDigests = new Set<string>()
+  readonly #guards: NodeGuards
+  readonly #foreignDigests = new ForeignDigests()
 
   constructor({ membership, keys, provider, random, now, limits, ...options }: HttpSessionStoreOptions) {
     this.#membership = membership
@@ -117,9 +108,13 @@ export class HttpSessionStore implements SessionStore {
       options.transport ??
       new HttpTransport({ connectionsPerNode, timeoutMs: writeTimeoutMs, tls: options.tls })
     this.#log = options.log ?? silentLog
+    this.#guards = new NodeGuards({
+      ...{ now, log: options.log, called: nodeName, maxInFlight: this.#limits.maxInFlightPerNode },
+      ...{ threshold: this.#limits.breakerThreshold, coolDownMs: this.#limits.breakerCoolDownMs },
+    })
     membership.onChange(() => {
       this.#transport.keepOnly(membership.reachable)
-      this.#foreignDigests.clear()
+      this.#foreignDigests.forget()
     })
   }
 
@@ -128,10 +123,7 @@ export class HttpSessionStore implements SessionStore {
    * ends the read; a record is taken when every other has answered, or shortly after it came.
    */
   get(storageKey: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
-    const owners = [
-      ...this.#membership.ownersOf(storageKey),
-      ...this.#membership.formerOwnersOf(storageKey),
-    ].filter(node => node.state !== 'down')
+    const owners = this.#holdersOf(storageKey)
     return untilAborted(signal, () => this.#readAny(owners, storageKey))
   }
 
@@ -161,24 +153,19 @@ export class HttpSessionStore implements SessionStore {
    * them could not be told: it may still serve the record, until its time is over.
    */
   async delete(storageKey: Uint8Array): Promise<void> {
-    const owners = [
-      ...this.#membership.ownersOf(storageKey),
-      ...this.#membership.formerOwnersOf(storageKey),
-    ].filter(node => node.state !== 'down')
+    const owners = this.#holdersOf(storageKey)
     const failures = await this.#writeAll(owners, { method: 'DELETE', storageKey }, [204, 404, 410])
     if (failures.length > 0) throw failures[0]!
   }
 
   /** Whether the node would be asked now: not while its breaker is open. */
   isAvailable(nodeId: string): boolean {
-    return this.#guards.get(nodeId)?.isAvailable ?? true
+    return this.#guards.of(nodeId).isAvailable
   }
 
   /** The breaker of every node in the list. */
   get breakers(): ReadonlyMap<string, BreakerState> {
-    return new Map(
-      this.#membership.info.nodes.map(({ id }) => [id, this.#guards.get(id)?.state ?? 'closed'] as const),
-    )
+    return new Map(this.#membership.info.nodes.map(({ id }) => [id, this.#guards.of(id).state] as const))
   }
 
   /**
@@ -193,6 +180,13 @@ export class HttpSessionStore implements SessionStore {
   /** Drops every connection; what is under way rejects. */
   async close(): Promise<void> {
     await this.#transport.close()
+  }
+
+  /** Who may have a record and is not down: its owners, and those of before the list changed. */
+  #holdersOf(storageKey: Uint8Array): readonly ClusterNode[] {
+    const owners = this.#membership.ownersOf(storageKey)
+    const former = this.#membership.formerOwnersOf(storageKey)
+    return [...owners, ...former].filter(node => node.state !== 'down')
   }
 
   /**
@@ -239,9 +233,8 @@ export class HttpSessionStore implements SessionStore {
   }
 
   #read(node: ClusterNode, storageKey: Uint8Array): Promise<Found> {
-    const question: Question = { method: 'GET', storageKey, isLookup: true }
-    return this.#ask(node, question, async end => {
-      const reply = await this.#sendTwice(node, question, end)
+    return this.#ask(node, { timeoutMs: this.#limits.readTimeoutMs }, async end => {
+      const reply = await this.#sendTwice(node, { method: 'GET', storageKey }, end)
       if (reply.status === 404) return 'missing'
       if (reply.status === 410) return 'gone'
       return recordOf(node, reply)
@@ -254,8 +247,10 @@ export class HttpSessionStore implements SessionStore {
     question: Question,
     good: readonly number[],
   ): Promise<readonly StoreFailure[]> {
+    // A deletion is tried in any case: nobody makes up for it later.
+    const terms = { timeoutMs: this.#limits.writeTimeoutMs, insists: question.method === 'DELETE' }
     const asked = nodes.map(node =>
-      this.#ask(node, question, async end => {
+      this.#ask(node, terms, async end => {
         const { status } = await this.#sendTwice(node, question, end)
         if (!good.includes(status)) throw refusalOf(node, status)
       }).catch(failureOf),
@@ -263,12 +258,13 @@ export class HttpSessionStore implements SessionStore {
     return (await Promise.all(asked)).filter(failure => failure !== undefined)
   }
 
-  /** Where the node's guard lets it through, and within a time of its own. A deletion is tried in any case: nobody makes up for it later. */
-  #ask<T>(node: ClusterNode, question: Question, work: (end: AbortSignal) => Promise<T>): Promise<T> {
-    const { readTimeoutMs, writeTimeoutMs } = this.#limits
-    const timeoutMs = question.isLookup ? readTimeoutMs : writeTimeoutMs
-    const insists = question.method === 'DELETE'
-    return this.#guardOf(node).run(() => withinBudget(timeoutMs, work), { insists })
+  /** Where the node's guard lets it through, and within a time of its own. */
+  #ask<T>(
+    { id }: ClusterNode,
+    { timeoutMs, insists = false }: { timeoutMs: number; insists?: boolean },
+    work: (end: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return this.#guards.of(id).run(() => withinBudget(timeoutMs, work), { insists })
   }
 
   /**
@@ -312,35 +308,19 @@ export class HttpSessionStore implements SessionStore {
     }
   }
 
-  #guardOf({ id }: ClusterNode): NodeGuard {
-    const guard =
-      this.#guards.get(id) ??
-      new NodeGuard({
-        name: `node ${id}`,
-        now: this.#now,
-        threshold: this.#limits.breakerThreshold,
-        coolDownMs: this.#limits.breakerCoolDownMs,
-        maxInFlight: this.#limits.maxInFlightPerNode,
-        onChange: state =>
-          this.#log.warn({ node: id, breaker: state }, `session node ${id}: breaker ${state}`),
-      })
-    this.#guards.set(id, guard)
-    return guard
-  }
-
   #compareDigest({ id }: ClusterNode, theirs: string | undefined): void {
     const ours = this.#membership.digest
     if (theirs === undefined || theirs === ours) return
     this.counters.cluster_digest_mismatch++
-    const shown = base64url32.test(theirs) ? theirs : 'none'
-    const told = `${id} ${shown}`
-    if (this.#foreignDigests.has(told) || this.#foreignDigests.size >= maxForeignDigests) return
-    this.#foreignDigests.add(told)
-    this.#log.warn(
-      { node: id, ours, theirs: shown },
-      `session node ${id} has another cluster_info than this server`,
-    )
+    const shown = this.#foreignDigests.news(theirs, id)
+    if (shown === undefined) return
+    const fields = { node: id, ours, theirs: shown }
+    this.#log.warn(fields, `${nodeName(id)} has another cluster_info than this server`)
   }
+}
+
+function nodeName(id: string): string {
+  return `session node ${id}`
 }
 
 function recordOf(node: ClusterNode, { status, contentType, body }: NodeReply): Uint8Array {

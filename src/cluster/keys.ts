@@ -78,6 +78,7 @@ export function parseClusterKeys(
 ): ClusterKeys {
   const { field, entries } = parseKeyFile(text, name)
   const live = entries.filter(({ period }) => nowMs <= period.notAfterMs)
+  for (const entry of entries) if (!live.includes(entry)) entry.key.wipe()
   if (live.length === 0)
     field.fail('an epoch that is not past its notAfter; add one with `ringtls cluster rotate-key`')
   if (live.length > maxLiveEpochs)

@@ -3,7 +3,7 @@ import { type ClusterInfo, type ClusterNode, clusterDigest } from './cluster-inf
 import { type Placement, placementOf } from './placement/index.ts'
 
 export interface MembershipOptions {
-  /** ms since 1970. */
+  /** ms since 1970. Without a clock no former placement is forgotten for its age. */
   readonly now?: () => number
   /** How long a placement is still read after another took its place: as long as its sessions live, 10 minutes by default. */
   readonly memoryMs?: number
@@ -37,7 +37,7 @@ export class Membership {
 
   constructor(info: ClusterInfo, provider: CryptoProvider, options: MembershipOptions = {}) {
     this.#sha256 = bytes => provider.hash('sha256').update(bytes).digest()
-    this.#now = options.now ?? Date.now
+    this.#now = options.now ?? (() => 0)
     this.#memoryMs = options.memoryMs ?? 600_000
     this.#current = this.#placed(info)
   }

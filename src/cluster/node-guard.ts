@@ -1,4 +1,5 @@
 import { type BreakerOptions, type BreakerState, CircuitBreaker } from './circuit-breaker.ts'
+import { type ClusterLog, silentLog } from './cluster-log.ts'
 import { StoreFailure } from './session-store.ts'
 
 export interface NodeGuardOptions extends BreakerOptions {
@@ -54,5 +55,40 @@ export class NodeGuard {
     } finally {
       this.#inFlight--
     }
+  }
+}
+
+/** What all guards of one store have in common. */
+export interface NodeGuardsOptions extends Omit<NodeGuardOptions, 'name' | 'onChange'> {
+  /** What errors and logs call one; its name by default. */
+  readonly called?: (name: string) => string
+  readonly log?: ClusterLog | undefined
+}
+
+/** A guard for each of the nodes, or of an engine's servers, by its name; made when it is first asked for. */
+export class NodeGuards {
+  readonly #options: NodeGuardsOptions
+  readonly #guards = new Map<string, NodeGuard>()
+
+  constructor(options: NodeGuardsOptions) {
+    this.#options = options
+  }
+
+  of(name: string): NodeGuard {
+    const guard = this.#guards.get(name) ?? this.#make(name)
+    this.#guards.set(name, guard)
+    return guard
+  }
+
+  /** Those that were asked for something so far. */
+  get states(): ReadonlyMap<string, BreakerState> {
+    return new Map([...this.#guards].map(([name, guard]) => [name, guard.state] as const))
+  }
+
+  #make(name: string): NodeGuard {
+    const { log = silentLog, called = String, ...options } = this.#options
+    const onChange = (breaker: BreakerState) =>
+      log.warn({ node: name, breaker }, `${called(name)}: breaker ${breaker}`)
+    return new NodeGuard({ ...options, name: called(name), onChange })
   }
 }

@@ -15,8 +15,8 @@ import type { AddressInfo } from 'node:net'
 import type { CryptoProvider } from '../crypto/provider.ts'
 import { ApiMisuse } from '../errors.ts'
 import { maxLifetimeSeconds } from '../session/session.ts'
-import { base64url32 } from './base64url.ts'
 import { type ClusterLog, silentLog } from './cluster-log.ts'
+import { ForeignDigests } from './foreign-digests.ts'
 import { clusterHealth, type NodeHealth } from './health.ts'
 import { type HttpLimits, HttpService, noKeepAlive, pathOf, type Reply } from './http-service.ts'
 import type { ClusterKeys } from './keys.ts'
@@ -128,9 +128,6 @@ const countedMethods = [...methods, 'HEAD']
 // The last character of 32 bytes in base64url has two bits to spare: only one spelling is a path.
 const sessionPath = /^\/v1\/sessions\/([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])$/
 
-/** Of so many foreign lists a log tells each once; beyond it, none. */
-const maxForeignDigests = 64
-
 class HttpSessionNode implements SessionNode {
   readonly counters: SessionNodeCounters = {
     replies: {},
@@ -149,7 +146,7 @@ class HttpSessionNode implements SessionNode {
   readonly #pages: StatusPages
   readonly #log: ClusterLog
   readonly #throttle: LogThrottle
-  readonly #foreignDigests = new Set<string>()
+  readonly #foreignDigests = new ForeignDigests()
 
   constructor(options: SessionNodeOptions) {
     const { now, keys, tls, log = silentLog, metrics = new ClusterMetrics({ now }) } = options
@@ -165,7 +162,7 @@ class HttpSessionNode implements SessionNode {
       onReply: (method, status) => this.#countReply(method, status),
       onRefusedConnection: (why, code) => this.#countRefusedConnection(why, code),
     })
-    options.membership.onChange(() => this.#foreignDigests.clear())
+    options.membership.onChange(() => this.#foreignDigests.forget())
     this.#pages = new StatusPages({
       health: () => this.health,
       isDraining: () => this.#service.isDraining,
@@ -187,12 +184,9 @@ class HttpSessionNode implements SessionNode {
 
   async listen(host: string, port: number): Promise<AddressInfo> {
     const address = await this.#service.listen(host, port)
-    const { nodeId, tls } = this.#options
+    const { nodeId: node, tls } = this.#options
     const scheme = tls === undefined ? 'http' : 'https'
-    this.#log.info(
-      { node: nodeId, host: address.address, port: address.port, scheme },
-      'session node listens',
-    )
+    this.#log.info({ node, host: address.address, port: address.port, scheme }, 'session node listens')
     return address
   }
 
@@ -259,9 +253,8 @@ class HttpSessionNode implements SessionNode {
     const { digest: ours, info } = this.#options.membership
     if (theirs === ours) return
     this.counters.cluster_digest_mismatch++
-    if (this.#foreignDigests.has(theirs) || this.#foreignDigests.size >= maxForeignDigests) return
-    this.#foreignDigests.add(theirs)
-    const shown = base64url32.test(theirs) ? theirs : 'none'
+    const shown = this.#foreignDigests.news(theirs)
+    if (shown === undefined) return
     this.#log.warn({ ours, theirs: shown, revision: info.revision }, 'a server has another cluster_info')
   }
 

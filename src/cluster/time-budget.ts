@@ -1,5 +1,15 @@
 import { StoreFailure } from './session-store.ts'
 
+/** How long a store has, in ms. */
+export interface StoreTimeouts {
+  /** For a whole look-up: a client waits for it. */
+  readonly readTimeoutMs: number
+  /** For a PUT or DELETE: nobody waits for it. */
+  readonly writeTimeoutMs: number
+}
+
+export const defaultStoreTimeouts: StoreTimeouts = { readTimeoutMs: 50, writeTimeoutMs: 1000 }
+
 /**
  * Runs `work` for at most `timeoutMs` and never longer: the promise rejects by our own timer even if what
  * `work` waits for never answers and does not heed its signal. (node:http, undici, ioredis and node-redis were

@@ -180,7 +180,7 @@ describe('ringtls cluster check', () => {
         : []),
       ['n1', 'digest', /^has another cluster\.json \(revision 1, wanted 2\); distribute it$/],
       ['n2', 'node_answers', /^is down in the list, and answers/],
-      ['n3', 'digest', /^has another cluster\.json \(revision 7, wanted 2\)/],
+      ['n3', 'digest', /^has a newer cluster\.json \(revision 7, here 2\); check against that one$/],
       ['n3', 'clock', /^its clock is (59|6\d)\.\d s behind/],
       ['n4', 'node_down', /^is active in the list, and refused: nobody listens there$/],
       ['n1', 'missing_epoch', /^does not have key epoch 2; distribute cluster\.key$/],

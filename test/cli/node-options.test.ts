@@ -281,3 +281,28 @@ function spellings(secret: Buffer): string[] {
     [...half].join(','),
   ]
 }
+
+test('a list that is taken up is a line of the log', async () => {
+  const cluster = await makeCluster(1)
+  const list = cluster.file('cluster.json')
+  const node = await startListening([
+    'session-node',
+    ...cluster.clusterArgs,
+    '--node',
+    'n1',
+    '--log-level',
+    'info',
+  ])
+  const { nodes } = JSON.parse(readFileSync(list, 'utf8')) as { nodes: Node[] }
+  writeFileSync(list, JSON.stringify({ revision: 7, nodes }))
+  const { digest } = await node.event('reloaded')
+  const line = await vi.waitFor(() =>
+    JSON.parse(
+      node
+        .stderr()
+        .split('\n')
+        .find(text => text.includes('taken up')) ?? '',
+    ),
+  )
+  expect(line).toMatchObject({ level: 'info', name: 'n1', file: list, revision: 7, digest })
+})

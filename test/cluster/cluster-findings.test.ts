@@ -45,6 +45,12 @@ describe('of a list', () => {
       { placement: 'chord' },
       'weights||placement chord heeds no weights',
     ],
+    [
+      'nor a table, which says it all itself',
+      [node('n1', { weight: 2 })],
+      { placement: 'table' },
+      'weights||placement table heeds no weights',
+    ],
   ])('%s', (_, nodes, more, finding) => {
     expect(about(nodes, more)).toEqual([finding])
   })
@@ -129,6 +135,11 @@ describe('of nodes', () => {
       'with another list',
       seen('n1', { health: { digest: 'theirs', revision: 3 } }),
       'digest|n1|has another cluster.json (revision 3',
+    ],
+    [
+      'a newer list',
+      seen('n1', { health: { digest: 'theirs', revision: 5 } }),
+      'digest|n1|has a newer cluster.json (revision 5',
     ],
     [
       'that say nothing of their list',

@@ -4,7 +4,6 @@ import type { Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { HttpSessionStore, type HttpSessionStoreLimits } from '../../src/cluster/http-session-store.ts'
 import { type Membership, membershipOf } from '../../src/cluster/membership.ts'
-import { StoreFailure } from '../../src/cluster/session-store.ts'
 import { freePort } from '../support/free-ports.ts'
 import {
   Clock,
@@ -15,6 +14,7 @@ import {
   openHttp,
   openTcp,
   provider,
+  reasonOf,
   seededRandom,
   testInfo,
   testKeys,
@@ -46,16 +46,6 @@ function storeOf(
   })
   openings.add(() => store.close())
   return store
-}
-
-async function reasonOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work
-  } catch (error) {
-    if (error instanceof StoreFailure) return error.reason
-    throw error
-  }
-  throw new Error('nothing was rejected')
 }
 
 describe('against session nodes', () => {

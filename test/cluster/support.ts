@@ -14,11 +14,15 @@ import {
   type SessionNode,
   type SessionNodeLimits,
 } from '../../src/cluster/session-node.ts'
+import { StoreFailure } from '../../src/cluster/session-store.ts'
 import type { RandomBytes } from '../../src/crypto/provider.ts'
 import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { Secret } from '../../src/secret.ts'
 import type { Session } from '../../src/session/session.ts'
 import { freePorts } from '../support/free-ports.ts'
+import { seededRandom } from '../support/seeded-random.ts'
+
+export { seededRandom }
 
 export const provider = nobleProvider
 
@@ -29,18 +33,6 @@ export const startMs = 1_738_324_800_000
 export class Clock {
   nowMs = startMs
   readonly now = () => this.nowMs
-}
-
-/** Reproducible random bytes: SHA-256 of seed and count. */
-export function seededRandom(seed: string): RandomBytes {
-  let count = 0
-  return length => {
-    const blocks: Buffer[] = []
-    for (let have = 0; have < length; have += 32) {
-      blocks.push(createHash('sha256').update(`${seed} ${count++}`).digest())
-    }
-    return new Uint8Array(Buffer.concat(blocks).subarray(0, length))
-  }
 }
 
 /** The 32 bytes of the file for an epoch. */
@@ -250,3 +242,14 @@ export async function until(condition: () => boolean): Promise<void> {
 export const noSignal = new AbortController().signal
 // Shared by everybody who waits in a test.
 setMaxListeners(0, noSignal)
+
+/** Why a store did not do what it was asked; throws where it did. */
+export async function reasonOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work
+  } catch (error) {
+    if (error instanceof StoreFailure) return error.reason
+    throw error
+  }
+  throw new Error('nothing was rejected')
+}

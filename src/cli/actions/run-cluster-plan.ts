@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import {
   type ClusterInfo,
   changeFindings,
@@ -8,6 +7,7 @@ import {
   placementDifference,
   readClusterInfo,
 } from '../../cluster/index.ts'
+import { seededRandom } from '../../cluster/simulation/seeded-random.ts'
 import { createSecureContext } from '../../node/index.ts'
 import type { PlanFlags } from '../commands/cluster.ts'
 import { createOutput, type Printed } from '../output.ts'
@@ -17,18 +17,12 @@ import { tableText } from '../table.ts'
 export async function runClusterPlan(file: string, flags: PlanFlags): Promise<void> {
   const { provider } = createSecureContext()
   const [from, to] = [file, flags.to].map(path => membershipOf(readClusterInfo(path), provider))
-  const keys = { count: flags.sample, random: seededRandom(flags.seed) }
+  const keys = { count: flags.sample, random: seededRandom(`ringtls plan ${flags.seed}`) }
   const difference = placementDifference(from!, to!, keys)
   const findings = changeFindings(from!.info, to!.info)
   createOutput(flags).print(
     printedPlan({ file, flags, from: from!.info, to: to!.info, difference, findings }),
   )
-}
-
-/** The same keys for the same seed: SHA-256 of seed and count. */
-function seededRandom(seed: number): (length: number) => Uint8Array {
-  let count = 0
-  return length => createHash('sha256').update(`ringtls plan ${seed} ${count++}`).digest().subarray(0, length)
 }
 
 interface Plan {
@@ -54,20 +48,25 @@ function printedPlan({ file, flags, from, to, difference, findings }: Plan): Pri
       `from ${file}, revision ${from.revision}, ${from.nodes.length} nodes`,
       `to   ${flags.to}, revision ${to.revision}, ${to.nodes.length} nodes`,
       '',
-      tableText(
-        ['of the sessions', 'share'],
-        [
+      tableText({
+        heads: ['of the sessions', 'share'],
+        rows: [
           moved(['get another first owner', movedFirstOwner]),
           ['  at least, for the shares that are wanted', percent(idealMoved)],
           moved(['get another set of owners', movedAnyOwner]),
           moved(['are found with a former owner alone, until they are over', movedAllOwners]),
         ],
-      ),
+        isOfFigures: true,
+      }),
       '',
-      tableText(
-        ['node', 'before', 'after', 'wanted'],
-        shares.map(({ id, before, after, ideal }) => [id, percent(before), percent(after), percent(ideal)]),
-      ),
+      tableText({
+        heads: ['node', 'before', 'after', 'wanted'],
+        rows: shares.map(({ id, ...share }) => [
+          id,
+          ...[share.before, share.after, share.ideal].map(percent),
+        ]),
+        isOfFigures: true,
+      }),
       '',
       `${sampled.toLocaleString('en')} random keys, seed ${flags.seed}`,
       ...findings.map(({ node, message }) => `${node ?? flags.to}: ${message}`),

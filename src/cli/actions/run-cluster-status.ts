@@ -41,10 +41,7 @@ function printedStatus(
   return {
     json: { event: 'status', ...{ file, revision, digest, nodes: nodes.length, up, agreeing } },
     text: [
-      tableText(
-        heads,
-        nodes.map(node => rowOf(node, digest)),
-      ),
+      tableText({ heads, rows: nodes.map(node => rowOf(node, digest)) }),
       '',
       `${file}: revision ${revision}; ${up} of ${nodes.length} nodes up, ${agreeing} with this list`,
       ...nodes.filter(({ detail }) => detail !== '').map(({ node, detail }) => `${node.id}: ${detail}`),

@@ -55,8 +55,9 @@ export async function runServer(flags: ServerFlags): Promise<void> {
     const keylog = appendSecretFile(flags.keylog, '--keylog')
     server.on('keylog', (line: Buffer) => keylog.write(line))
   }
-  const tally = tell(server, { flags, output, log })
-  measure(server, metrics, member)
+  const tally = tell(server, { flags, output, log, metrics })
+  metrics.watchProcess()
+  if (member) metrics.watchMember(member)
   const sockets = serve(server, flags)
   const membership = cluster?.membership
   const followed = files ?? (engine && { keys: engine.keys, keyPath: flags.clusterKey! })
@@ -127,6 +128,13 @@ function join(
   return joinCluster({ info, keys, nodeId, provider, random, now, limits, tls, log, ...memory })
 }
 
+/** Everybody who hears of handshakes. */
+interface ToldTo {
+  readonly output: Output
+  readonly log: ClusterLog
+  readonly metrics: ClusterMetrics
+}
+
 /** What a server has done. */
 interface Tally {
   handshakes: number
@@ -134,24 +142,28 @@ interface Tally {
   failed: number
 }
 
-/** Prints every handshake, and counts them. */
+/** Prints every handshake, logs it, and counts it, here and for operators. */
 function tell(
   server: Server,
-  { flags, output, log }: { flags: ServerFlags; output: Output; log: ClusterLog },
+  { flags, output, log, metrics }: ToldTo & { readonly flags: ServerFlags },
 ): Tally {
+  metrics.watchHandshakes()
   const tally: Tally = { handshakes: 0, resumed: 0, failed: 0 }
   server.on('secureConnection', ({ handshake }: TLSSocket) => {
     if (!handshake) return
     tally.handshakes++
     if (handshake.resumed) tally.resumed++
     output.print(printedHandshake(handshake, flags.node))
-    const { resumed, reason, owner, ms } = handshake
+    const { resumed, reason, owner, lookupMs, ms } = handshake
+    metrics.countHandshake(reason)
+    if (lookupMs !== undefined) metrics.countLookup(reason, lookupMs)
     log.debug({ resumed, reason, owner, ms: roundMs(ms) }, 'handshake')
   })
   server.on('tlsClientError', (error: Error, { bytesRead }: TLSSocket) => {
     // A balancer's health check, or a browser's connection to spare: nobody began a handshake.
     if (bytesRead === 0) return
     tally.failed++
+    metrics.countFailure()
     const json = handshakeFailedEvent(error)
     output.print({ json })
     log.info({ code: json.code, reason: json.message }, 'handshake failed')
@@ -159,22 +171,6 @@ function tell(
       output.note(`handshake failed: ${json.code}: ${json.message}`)
   })
   return tally
-}
-
-/** Shows operators what becomes of every handshake. */
-function measure(server: Server, metrics: ClusterMetrics, member: Member | undefined): void {
-  metrics.watchProcess()
-  metrics.watchHandshakes()
-  if (member) metrics.watchMember(member)
-  server.on('secureConnection', ({ handshake }: TLSSocket) => {
-    if (!handshake) return
-    const { reason, lookupMs } = handshake
-    metrics.countHandshake(reason)
-    if (lookupMs !== undefined) metrics.countLookup(reason, lookupMs)
-  })
-  server.on('tlsClientError', (_: Error, { bytesRead }: TLSSocket) => {
-    if (bytesRead > 0) metrics.countFailure()
-  })
 }
 
 /** Runs the application on every connection; returns those that are open. */

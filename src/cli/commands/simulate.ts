@@ -35,7 +35,11 @@ export function addSimulate(program: Command): void {
     .addOption(
       new Option('--draws <N>', '2 shows the best of two draws as well').choices(['1', '2']).default('2'),
     )
-    .option('--events <LIST>', 'what happens, separated by commas, or none', readEvents, clusterEvents)
+    .addOption(
+      new Option('--events <LIST>', 'what happens, separated by commas, or none')
+        .argParser(readEvents)
+        .default(clusterEvents, clusterEvents.join(',')),
+    )
     .option('--seed <TEXT>', 'the same text gives the same figures', '1')
     .option('--svg <FILE>', 'draw the figures as well')
     .option(...jsonOption)

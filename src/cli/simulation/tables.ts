@@ -1,6 +1,6 @@
 import type { Balance } from '../../cluster/simulation/balance.ts'
 import type { ClusterEvent } from '../../cluster/simulation/placement-figures.ts'
-import { styled } from '../output.ts'
+import { tableText } from '../table.ts'
 import type { Simulation } from './simulation.ts'
 
 /** The figures of a simulation for people: a table each for balance, every event, and hops. */
@@ -23,11 +23,12 @@ function balanceTable({ placements, chance, draws }: Simulation): string {
     ...balanceCells(balance),
     ...(bestOfTwo === null ? [] : balanceCells(bestOfTwo)),
   ])
-  return textTable(
-    `Sessions by first owner${two ? '; in the last three columns the server keeps the better of two draws' : ''}`,
-    ['placement', ...headings, ...(two ? headings : [])],
-    [...rows, ['(chance)', ...balanceCells(chance)]],
-  )
+  return tableText({
+    title: `Sessions by first owner${two ? '; in the last three columns the server keeps the better of two draws' : ''}`,
+    heads: ['placement', ...headings, ...(two ? headings : [])],
+    rows: [...rows, ['(chance)', ...balanceCells(chance)]],
+    isOfFigures: true,
+  })
 }
 
 const happenings: Readonly<Record<ClusterEvent, string>> = {
@@ -48,36 +49,33 @@ function eventTable({ placements, replicas, events }: Simulation, event: Cluster
     percent(oneCopy.withFormer),
     ...copies.map(() => percent(allCopies.withFormer)),
   ])
-  return textTable(
-    `${happenings[event]}: % of sessions that move (${ideal} must), and that still resume with R copies`,
-    ['placement', 'moved', 'R = 1', ...copies, 'R = 1, former', ...copies.map(text => `${text}, former`)],
+  return tableText({
+    title: `${happenings[event]}: % of sessions that move (${ideal} must), and that still resume with R copies`,
+    heads: [
+      'placement',
+      'moved',
+      'R = 1',
+      ...copies,
+      'R = 1, former',
+      ...copies.map(text => `${text}, former`),
+    ],
     rows,
-  )
+    isOfFigures: true,
+  })
 }
 
 function hopTable({ hops }: Simulation): string {
-  return textTable(
-    'Hops to the owner where servers know few others; with cluster_info it is one',
-    ['nodes', 'log2', 'Chord: mean', 'max', 'Kademlia: mean', 'max'],
-    hops.map(({ nodes, log2, chord, kademlia }) => [
+  return tableText({
+    title: 'Hops to the owner where servers know few others; with cluster_info it is one',
+    heads: ['nodes', 'log2', 'Chord: mean', 'max', 'Kademlia: mean', 'max'],
+    rows: hops.map(({ nodes, log2, chord, kademlia }) => [
       whole(nodes),
       log2.toFixed(1),
       ...[chord.mean.toFixed(2), String(chord.max)],
       ...[kademlia.mean.toFixed(2), String(kademlia.max)],
     ]),
-  )
-}
-
-function textTable(title: string, headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = headings.map((_, column) =>
-    Math.max(...[headings, ...rows].map(row => row[column]?.length ?? 0)),
-  )
-  const lineOf = (row: readonly string[]) =>
-    row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-      .join('  ')
-      .trimEnd()
-  return [styled('bold', title), styled('dim', lineOf(headings)), ...rows.map(lineOf)].join('\n')
+    isOfFigures: true,
+  })
 }
 
 function balanceCells({ peakToMean, minToMean, coefficientOfVariation }: Balance): readonly string[] {

@@ -3,7 +3,7 @@ import { type ClusterLog, silentLog } from '../cluster-log.ts'
 import { ClusterSessionCache } from '../cluster-session-cache.ts'
 import { GuardedStore } from '../guarded-store.ts'
 import type { ClusterKeys } from '../keys.ts'
-import { withinBudget } from '../time-budget.ts'
+import { defaultStoreTimeouts, type StoreTimeouts, withinBudget } from '../time-budget.ts'
 import { engineFailure } from './engine-failure.ts'
 import type { EngineSessionStore } from './engine-session-store.ts'
 
@@ -13,18 +13,10 @@ export interface EngineMemberOptions {
   readonly random: RandomBytes
   /** ms since 1970. */
   readonly now: () => number
-  readonly limits?: Partial<EngineLimits>
+  /** For a PUT or DELETE: for all that it takes together. */
+  readonly timeouts?: Partial<StoreTimeouts>
   readonly log?: ClusterLog
 }
-
-export interface EngineLimits {
-  /** For a look-up: a client waits for it. */
-  readonly readTimeoutMs: number
-  /** For a PUT or a DELETE, all that it takes together: nobody waits for it. */
-  readonly writeTimeoutMs: number
-}
-
-const defaultLimits: EngineLimits = { readTimeoutMs: 50, writeTimeoutMs: 1000 }
 
 /** A server's part in a cluster whose sessions live in an engine: there is no list of nodes, and no owner. */
 export interface EngineMember {
@@ -45,15 +37,15 @@ export interface EngineMember {
 /** Makes the session cache of a server whose sessions live in an engine. */
 export function joinEngine(options: EngineMemberOptions): EngineMember {
   const { engine, keys, random, now, log = silentLog } = options
-  const limits = { ...defaultLimits, ...options.limits }
+  const timeouts = { ...defaultStoreTimeouts, ...options.timeouts }
   const shardOf = (storageKey: Uint8Array) => engine.shardOf(storageKey)
-  const store = new GuardedStore(engine, { now, ...limits, shardOf, log })
+  const store = new GuardedStore(engine, { now, timeouts, shardOf, log })
   const sessionCache = new ClusterSessionCache({ keys, store, random, now })
   return {
     ...{ sessionCache, store, engine, keys },
     warmUp: async () => {
       try {
-        await withinBudget(limits.writeTimeoutMs, () => engine.connect())
+        await withinBudget(timeouts.writeTimeoutMs, () => engine.connect())
       } catch (error) {
         const { message } = engineFailure(engine.name, error)
         log.warn({ store: engine.name }, `${message}; until it answers every handshake is a full one`)

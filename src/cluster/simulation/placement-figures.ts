@@ -1,16 +1,7 @@
 /** What a placement does with many sessions: how evenly they lie, and how many survive a change. */
 import type { RandomBytes } from '../../crypto/provider.ts'
 import type { PlacementName } from '../cluster-info.ts'
-import {
-  chord,
-  kademlia,
-  type PlacedNode,
-  type Placement,
-  rendezvous,
-  ring,
-  type Sha256,
-  table,
-} from '../placement/index.ts'
+import { type PlacedNode, type Placement, placementOf, type Sha256 } from '../placement/index.ts'
 import { type Balance, balanceOf } from './balance.ts'
 import { randomBelow } from './seeded-random.ts'
 
@@ -83,7 +74,7 @@ export function placementFigures(plan: SimulationPlan, surroundings: Surrounding
   const { placement, replicas, sampled } = plan
   const { sha256, random, onProgress } = surroundings
   const place = (nodes: readonly PlacedNode[], copies: number) =>
-    placementCalled(placement, nodes, copies, sha256)
+    placementOf({ placement, replicas: copies, nodes }, sha256)
   const nodes = withLeaverLast(plan.nodes, random)
   const owners = place(nodes, replicas)
   const loads = new Uint32Array(nodes.length)
@@ -116,16 +107,6 @@ export function chanceBalance(
   const loads = new Uint32Array(nodes)
   for (let i = 0; i < sampled; i++) loads[randomBelow(nodes, random)]!++
   return balanceOf(loads)
-}
-
-function placementCalled(
-  name: PlacementName,
-  nodes: readonly PlacedNode[],
-  replicas: number,
-  sha256: Sha256,
-): Placement {
-  if (name === 'table') return table(nodes, replicas)
-  return { chord, ring, kademlia, rendezvous }[name](nodes, replicas, sha256)
 }
 
 /** The order of a list means nothing to a placement, so whoever leaves stands last: the others keep their indices. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type SessionStore, StoreFailure } from '../../../src/cluster/session-store.ts'
-import { noSignal } from '../support.ts'
+import { noSignal, reasonOf } from '../support.ts'
 
 /** A store, and another server's store on the same engine. */
 export interface StoresUnderTest {
@@ -18,16 +18,6 @@ export function newKey(): Uint8Array {
   return new Uint8Array(
     createHash('sha256').update(`storage key ${process.pid} ${Math.random()} ${keys++}`).digest(),
   )
-}
-
-export async function reasonOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work
-  } catch (error) {
-    if (error instanceof StoreFailure) return error.reason
-    throw error
-  }
-  throw new Error('nothing was rejected')
 }
 
 /** Long enough for a machine that is busy with other things. */

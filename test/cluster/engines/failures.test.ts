@@ -5,16 +5,13 @@ import { inspect } from 'node:util'
 import { createClient } from 'redis'
 import { afterEach, describe, expect, test } from 'vitest'
 import { connectStore, type EngineAddress } from '../../../src/cluster/engines/connect-store.ts'
-import {
-  type EngineLimits,
-  type EngineMember,
-  joinEngine,
-} from '../../../src/cluster/engines/engine-member.ts'
+import { type EngineMember, joinEngine } from '../../../src/cluster/engines/engine-member.ts'
 import { EngineSessionStore } from '../../../src/cluster/engines/engine-session-store.ts'
 import { fromNodeRedis } from '../../../src/cluster/engines/node-redis.ts'
 import { redisSlot } from '../../../src/cluster/engines/redis-slot.ts'
 import { parseStoreUrl } from '../../../src/cluster/engines/store-url.ts'
 import type { StoreFailure } from '../../../src/cluster/session-store.ts'
+import type { StoreTimeouts } from '../../../src/cluster/time-budget.ts'
 import { needs } from '../../support/peers.ts'
 import { masterSecret, noSignal, Openings, provider, randomOf, testKeys, testSession } from '../support.ts'
 import {
@@ -43,7 +40,7 @@ interface Front {
 }
 
 /** A server's part in a cluster on an engine. The budget is one that a busy machine keeps to, unless a test is about it. */
-async function join(url: string, limits: Partial<EngineLimits> = {}): Promise<Front> {
+async function join(url: string, timeouts: Partial<StoreTimeouts> = {}): Promise<Front> {
   const clock = { nowMs: Date.now() }
   const now = () => clock.nowMs
   const engine = await connectStore(parseStoreUrl(url) as EngineAddress, { provider, now })
@@ -51,7 +48,7 @@ async function join(url: string, limits: Partial<EngineLimits> = {}): Promise<Fr
   const warn = (_: object, message: string) => void warnings.push(message)
   const member = joinEngine({
     ...{ engine, keys: testKeys(), random: randomOf(), now },
-    limits: { readTimeoutMs: 2000, writeTimeoutMs: 2000, ...limits },
+    timeouts: { readTimeoutMs: 2000, writeTimeoutMs: 2000, ...timeouts },
     log: { debug: warn, info: warn, warn, error: warn },
   })
   openings.add(() => member.close(0))

@@ -5,7 +5,6 @@
  *
  * Every connection is told in a line of JSON how its handshake went. What it logs goes to stderr.
  */
-import { createHash } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import {
   type ClusterLog,
@@ -17,9 +16,9 @@ import {
   parseClusterKeys,
   type SessionNode,
 } from '../../../src/cluster/index.ts'
-import type { RandomBytes } from '../../../src/crypto/provider.ts'
 import { createServer, type Server, type TLSSocket } from '../../../src/node/index.ts'
 import { nobleProvider } from '../../../src/providers/noble/index.ts'
+import { seededRandom } from '../../support/seeded-random.ts'
 
 /** What a server is started with. */
 export interface ServerSetup {
@@ -272,17 +271,6 @@ function reportOf({ member, node, holds }: Started): Report {
 
 function keysOf(text: string, clock: Clock) {
   return parseClusterKeys(text, 'cluster.key', { provider: nobleProvider, nowMs: clock.now() })
-}
-
-/** SHA-256 of seed and count. */
-function seededRandom(seed: string): RandomBytes {
-  let count = 0
-  return length => {
-    const blocks: Buffer[] = []
-    for (let have = 0; have < length; have += 32)
-      blocks.push(createHash('sha256').update(`${seed} ${count++}`).digest())
-    return new Uint8Array(Buffer.concat(blocks).subarray(0, length))
-  }
 }
 
 const toStderr = (level: string) => (fields: object, message: string) =>

@@ -180,7 +180,7 @@ export const mutants: readonly Mutant[] = [
         find: 'const defaultLookupTimeoutMs = 50',
         put: 'const defaultLookupTimeoutMs = 5000',
       },
-      { file: 'cluster/http-session-store.ts', find: 'readTimeoutMs: 50,', put: 'readTimeoutMs: 5000,' },
+      { file: 'cluster/time-budget.ts', find: '{ readTimeoutMs: 50,', put: '{ readTimeoutMs: 5000,' },
     ],
   },
   {
