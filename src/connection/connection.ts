@@ -11,6 +11,7 @@ import type { Answer, Effect, Handshake, QuestionKind, Request } from '../handsh
 import { type Established, Flow, type RecordChannel, type VerifyDataPair } from '../handshake/flow.ts'
 import { serverHandshake } from '../handshake/server.ts'
 import { alert } from '../messages/alert.ts'
+import { changeCipherSpec } from '../messages/change-cipher-spec.ts'
 import {
   decodeHandshakeBody,
   type HandshakeFrame,
@@ -324,8 +325,9 @@ export class Connection {
   }
 
   #receiveHandshakeMessage(message: ReceivedMessage): void {
-    const type = message.kind === 'handshake' ? handshakeTypeOf(message.type) : message.kind
-    if (type) this.#handshakeMessages.push({ sender: this.#role === 'client' ? 'server' : 'client', type })
+    const type = message.kind === 'handshake' ? (handshakeTypeOf(message.type) ?? message.type) : message.kind
+    const bytes = message.kind === 'handshake' ? message.raw : encode(changeCipherSpec, message.value)
+    this.#note(this.#role === 'client' ? 'server' : 'client', type, bytes)
     if (message.kind === 'handshake') this.#countMessage(message)
     this.#resume(message)
   }
@@ -344,9 +346,14 @@ export class Connection {
   }
 
   #sendHandshakeMessage(contentType: 'handshake' | 'change_cipher_spec', bytes: Uint8Array): void {
-    const type = contentType === 'handshake' ? handshakeTypeOf(bytes[0]!) : contentType
-    if (type) this.#handshakeMessages.push({ sender: this.#role, type })
+    const type = contentType === 'handshake' ? (handshakeTypeOf(bytes[0]!) ?? bytes[0]!) : contentType
+    this.#note(this.#role, type, bytes)
     this.#send(contentType, bytes)
+  }
+
+  #note(sender: 'client' | 'server', type: ReceivedType | number, bytes: Uint8Array): void {
+    if (typeof type === 'string') this.#handshakeMessages.push({ sender, type })
+    this.#config.trace?.({ sender, type, bytes: bytes.slice() })
   }
 
   /** Lets the handshake run to its next question, or to its end. */

@@ -98,6 +98,7 @@ export type Ended = Pick<
   readonly group?: NamedGroup | undefined
   readonly serverSignatureScheme?: SignatureScheme | undefined
   readonly clientSignatureScheme?: SignatureScheme | undefined
+  readonly peerSignatureSchemes?: readonly (SignatureScheme | number)[]
   readonly localCertificate?: Uint8Array | undefined
   readonly ocspResponse?: Uint8Array | undefined
 }
@@ -113,6 +114,7 @@ export function establishedOf(agreed: Agreed, ended: Ended): Established {
     group: undefined,
     serverSignatureScheme: undefined,
     clientSignatureScheme: undefined,
+    peerSignatureSchemes: [],
     localCertificate: undefined,
     ocspResponse: undefined,
     ...ended,

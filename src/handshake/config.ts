@@ -3,6 +3,7 @@ import type { NamedGroup } from '../crypto/named-groups.ts'
 import type { CryptoProvider, RandomBytes } from '../crypto/provider.ts'
 import type { SignatureScheme } from '../crypto/signature-schemes.ts'
 import type { MaxFragmentLength } from '../messages/extensions/max-fragment-length.ts'
+import type { ReceivedType } from '../messages/handshake.ts'
 import type { ClientSession } from '../session/client-session.ts'
 import type { Session } from '../session/session.ts'
 
@@ -33,7 +34,18 @@ export interface CommonConfig {
   readonly sessionLifetimeSeconds?: number
   /** Emit the NSS key log line of each connection: it opens the recorded traffic. */
   readonly keylog?: boolean
+  /** Hears of every message of the handshake as it is sent or read, in the clear; what it throws ends the connection. */
+  readonly trace?: (message: TracedMessage) => void
   readonly limits?: Partial<Limits>
+}
+
+/** A message of the handshake, for who watches one (RFC 5246 §7.3). */
+export interface TracedMessage {
+  readonly sender: 'client' | 'server'
+  /** The RFC's name, or the number of one that is not known here. */
+  readonly type: ReceivedType | number
+  /** With its header of four bytes (RFC 5246 §7.4); of ChangeCipherSpec its one byte. */
+  readonly bytes: Uint8Array
 }
 
 export interface ServerConfig extends CommonConfig {

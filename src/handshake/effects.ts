@@ -83,6 +83,8 @@ export interface CertificateWanted {
   readonly schemes: readonly (SignatureScheme | number)[]
   /** Those that we make, the best first. */
   readonly signingSchemes: readonly SignatureScheme[]
+  /** Server: whether the client asks for a stapled OCSP response (RFC 6066 §8). */
+  readonly wantsOcspResponse?: boolean
   /** Client: ClientCertificateType of CertificateRequest. */
   readonly certificateTypes?: readonly (string | number)[]
   /** Client: the authorities the server would like, distinguished names in DER; empty for any (RFC 5246 §7.4.4). */

@@ -70,6 +70,8 @@ export interface Established {
   /** What the server signed ServerKeyExchange with, and the client CertificateVerify; none when resumed. */
   readonly serverSignatureScheme: SignatureScheme | undefined
   readonly clientSignatureScheme: SignatureScheme | undefined
+  /** Server: the signatures that the client takes, in its order (RFC 5246 §7.4.1.4.1); empty on a client. */
+  readonly peerSignatureSchemes: readonly (SignatureScheme | number)[]
   /** The leaf that we showed, in DER; none when resumed, or without one. */
   readonly localCertificate: Uint8Array | undefined
   /** The peer's chain in DER as it came. Resumed: the leaf that the session has. Empty where the peer showed none. */

@@ -35,6 +35,7 @@ export function* negotiate(hs: ServerFlow, offer: ClientOffer): Handshake<Server
     groups: offer.groups,
     schemes: offer.schemes,
     signingSchemes: hs.signingSchemes,
+    wantsOcspResponse: offer.wantsOcspResponse,
   }
   const certified = yield* ask({ kind: 'selectCertificate', ...wanted })
   if (!certified)

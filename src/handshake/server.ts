@@ -68,6 +68,7 @@ function* full(
     return establishedOf(agreed, {
       ...{ session, peerFinished, resumption: reason, serverName: offer.serverName },
       ...{ group: signed?.group, serverSignatureScheme: signed?.scheme, clientSignatureScheme },
+      peerSignatureSchemes: offer.schemes,
       localCertificate: certified.leaf.raw,
       peerCertificates: client?.certificateList ?? [],
       verified: client?.verified ?? false,
@@ -103,6 +104,7 @@ function* abbreviated(
       ...{ session, peerFinished, resumption: 'hit', serverName: offer.serverName },
       // With a ticket the echo only says "resumed": no store knows that ID (RFC 5077 §3.4).
       sessionId: by === 'id' ? sessionId : emptyBytes,
+      peerSignatureSchemes: offer.schemes,
       peerCertificates: session.peerCertificate.length > 0 ? [session.peerCertificate] : [],
       verified: session.clientAuthenticated,
     })

@@ -6,25 +6,11 @@ import {
   selectByServerName,
 } from '../driver/certificates.ts'
 import type { Answers } from '../driver/driver.ts'
-import type { SessionCache } from '../driver/session-cache.ts'
 import type { TlsError } from '../errors.ts'
-import type { ServerConfig } from '../handshake/config.ts'
-import type { Policy } from '../handshake/effects.ts'
-import type { SessionTickets } from '../session/session-ticket.ts'
+import type { Ask, Policy } from '../handshake/effects.ts'
+import type { CertifiedKey } from '../x509/certified-key.ts'
 import type { SecureContext } from './secure-context.ts'
-
-/** What a server has decided for all its connections. */
-export interface ServerTerms {
-  readonly context: SecureContext
-  /** The context of a name, where it has one of its own: its certificates, and its `ca` where it has any. */
-  readonly contextFor: (
-    serverName: string | undefined,
-  ) => SecureContext | undefined | Promise<SecureContext | undefined>
-  readonly clientAuth: NonNullable<ServerConfig['clientAuth']>
-  readonly sessionIdContext: string
-  readonly sessionCache: SessionCache | undefined
-  readonly tickets: SessionTickets | undefined
-}
+import type { ServerTerms } from './server-terms.ts'
 
 /** The answers for one connection. `onRefusal` hears why a client's certificate that was let in all the same does not verify. */
 export function serverAnswers(terms: ServerTerms, onRefusal: (reason: TlsError) => void): Answers {
@@ -40,7 +26,10 @@ export function serverAnswers(terms: ServerTerms, onRefusal: (reason: TlsError) 
       const named = terms.contextFor(serverName)
       return named instanceof Promise ? named.then(found => use(found, serverName)) : use(named, serverName)
     },
-    selectCertificate: wanted => selectByServerName(context.certifiedKeys)(wanted),
+    selectCertificate: wanted => {
+      const certified = selectByServerName(context.certifiedKeys)(wanted)
+      return certified && withStaple(terms, certified, wanted)
+    },
     verifyCertificate: chain => {
       const { provider, now } = terms.context
       const rejectUnauthorized = terms.clientAuth === 'require'
@@ -67,6 +56,21 @@ function policyOf(terms: ServerTerms, context: SecureContext): Policy {
     resumable: sessionCache !== undefined || tickets !== undefined,
     certificateAuthorities: authorities.map(({ subject }) => subject.raw),
   }
+}
+
+/** Asks who listens for 'OCSPRequest', where the client wants a staple; an error ends the handshake, as in node:tls. */
+function withStaple(
+  { events }: ServerTerms,
+  certified: CertifiedKey,
+  { wantsOcspResponse = false }: Ask<'selectCertificate'>,
+): CertifiedKey | Promise<CertifiedKey> {
+  if (!wantsOcspResponse || !events || events.listenerCount('OCSPRequest') === 0) return certified
+  const [leaf, issuer] = certified.certificateList.map(der => Buffer.from(der))
+  return new Promise((resolve, reject) => {
+    events.emit('OCSPRequest', leaf, issuer ?? null, (error?: Error | null, response?: Uint8Array | null) =>
+      error ? reject(error) : resolve(response ? { ...certified, ocspResponse: response } : certified),
+    )
+  })
 }
 
 function anchorsOf({ context: main }: ServerTerms, { anchors }: SecureContext) {

@@ -26,7 +26,8 @@ const adapters: Readonly<
     packages: ['@noble/ciphers', '@noble/curves', '@noble/hashes'],
     node: false,
   },
-  node: { rooms: ['providers/noble'], packages: [], node: true },
+  // Of the cluster, what seals the records of a store that somebody brings along.
+  node: { rooms: ['providers/noble', 'cluster'], packages: [], node: true },
   // Clients of engines are loaded only where a store's URL names one; who has none installs none.
   cluster: {
     rooms: [],

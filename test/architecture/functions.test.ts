@@ -55,9 +55,16 @@ function functionsOf(file: string): Function[] {
 
 function undocumentedExports(file: string): string[] {
   const source = parseSource(file)
+  const documented = new Set<string | undefined>()
   return source.statements
     .filter(node => ts.isFunctionDeclaration(node) || ts.isClassDeclaration(node))
     .filter(node => node.modifiers?.some(modifier => modifier.kind === ts.SyntaxKind.ExportKeyword))
-    .filter(node => ts.getJSDocCommentsAndTags(node).length === 0)
+    .filter(node => {
+      // Of an overloaded function the first signature speaks for all.
+      const name = node.name?.text
+      const isDocumented = documented.has(name) || ts.getJSDocCommentsAndTags(node).length > 0
+      if (isDocumented && ts.isFunctionDeclaration(node)) documented.add(name)
+      return !isDocumented
+    })
     .map(node => `${file}: ${node.name?.text}`)
 }

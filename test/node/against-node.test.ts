@@ -88,7 +88,7 @@ describe('what a socket tells', () => {
     expect([ours.getEphemeralKeyInfo(), ours.getPeerCertificate(), ours.getCertificate()]).toEqual([
       ...[{}, {}, {}],
     ])
-    expect(() => ours.exportKeyingMaterial(20, 'EXPERIMENTAL ringtls')).toThrow('only while open')
+    expect(() => ours.exportKeyingMaterial(20, 'EXPERIMENTAL ringtls')).toThrow('has not ended')
     await once(ours, 'secureConnect')
     expect(ours.alpnProtocol).toBe(false)
   })

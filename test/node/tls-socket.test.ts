@@ -2,13 +2,11 @@ import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { finished, pipeline } from 'node:stream/promises'
 import { describe, expect, it, vi } from 'vitest'
-import type { RandomBytes } from '../../src/crypto/provider.ts'
 import type { Lookup } from '../../src/handshake/effects.ts'
 import { TLSSocket } from '../../src/node/index.ts'
-import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { Secret } from '../../src/secret.ts'
 import { FakeCache } from '../support/fake-cache.ts'
-import { seededRandom, testCertifiedKey } from '../support/pair.ts'
+import { fixture } from '../support/pair.ts'
 import { codeOf, ending, open, pattern, readAll, startServer, startTcpServer } from './support.ts'
 
 const mega = 2 ** 20
@@ -156,7 +154,7 @@ describe('before the handshake has ended', () => {
     const { port } = await startServer()
     const transport = connectTcp({ host: '127.0.0.1', port })
     const client = open(port, { socket: transport })
-    transport.once('connect', () => transport.destroy())
+    client.once('connect', () => process.nextTick(() => transport.destroy()))
     expect(await ending(client)).toEqual(['error TRUNCATED', 'close'])
   })
 
@@ -213,7 +211,6 @@ async function startLookup() {
     const socket = acceptWith(cache, transport)
     sockets.push(socket)
     socket.end()
-    socket.start()
   })
   const first = open(port)
   await finished(first.resume())
@@ -242,13 +239,13 @@ const transportOf = new WeakMap<TLSSocket, Socket>()
 
 /** What createServer does with a transport, with a look-up that has all the time it wants. */
 function acceptWith(cache: FakeCache, transport: Socket): TLSSocket {
-  const drawSessionId = (random: RandomBytes) => cache.drawId(random)
-  const random = seededRandom('lookup')
   const socket = new TLSSocket(transport, {
-    config: { role: 'server', provider: nobleProvider, random, now: Date.now, drawSessionId },
-    answers: { selectCertificate: () => testCertifiedKey(), sessionCache: cache },
-    lookupTimeoutMs: 60_000,
-    handshakeTimeoutMs: 60_000,
+    isServer: true,
+    cert: fixture('server.pem'),
+    key: fixture('server.key'),
+    sessionCache: cache,
+    lookupTimeout: 60_000,
+    handshakeTimeout: 60_000,
   })
   transportOf.set(socket, transport)
   return socket

@@ -159,9 +159,9 @@ function tell(
     if (lookupMs !== undefined) metrics.countLookup(reason, lookupMs)
     log.debug({ resumed, reason, owner, ms: roundMs(ms) }, 'handshake')
   })
-  server.on('tlsClientError', (error: Error, { bytesRead }: TLSSocket) => {
+  server.on('tlsClientError', (error: Error, { transport }: TLSSocket) => {
     // A balancer's health check, or a browser's connection to spare: nobody began a handshake.
-    if (bytesRead === 0) return
+    if ('bytesRead' in transport && transport.bytesRead === 0) return
     tally.failed++
     metrics.countFailure()
     const json = handshakeFailedEvent(error)

@@ -1,0 +1,244 @@
+/** What a server has decided for its connections, from its options. */
+import type { EventEmitter } from 'node:events'
+import type { ServerOpts } from 'node:net'
+import { asciiBytes, emptyBytes } from '../bytes.ts'
+import { ClusterSessionCache } from '../cluster/cluster-session-cache.ts'
+import { EpochKeys } from '../cluster/epoch-keys.ts'
+import { GuardedStore } from '../cluster/guarded-store.ts'
+import { ClusterKeys } from '../cluster/keys.ts'
+import type { SessionStore } from '../cluster/session-store.ts'
+import type { RandomBytes } from '../crypto/provider.ts'
+import { MemorySessionCache } from '../driver/memory-session-cache.ts'
+import type { SessionCache } from '../driver/session-cache.ts'
+import { ApiMisuse } from '../errors.ts'
+import type { ServerConfig, TracedMessage } from '../handshake/config.ts'
+import { Secret } from '../secret.ts'
+import { ownTicketKeyBytes, ownTickets, type SessionTickets } from '../session/session-ticket.ts'
+import { apiMisuse } from './api-misuse.ts'
+import {
+  type ProtocolList,
+  type ProtocolQuestion,
+  protocolSelector,
+  readProtocols,
+} from './application-protocols.ts'
+import { readRecordSizeLimit } from './fragment-limits.ts'
+import {
+  commonConfig,
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+} from './secure-context.ts'
+import { serverAnswers } from './server-answers.ts'
+import { askForContext, type ServerNames, type SNICallback } from './server-names.ts'
+import { hasSessionListeners, SessionEvents } from './session-events.ts'
+import { defaultHandshakeTimeoutMs, type SocketHooks, type SocketTerms } from './socket-terms.ts'
+
+/** What a server's connections are like, whether `createServer` or `new TLSSocket` makes them. */
+export interface ServerSocketOptions extends SecureContextOptions {
+  /** Certificates, keys and algorithms, made before by createSecureContext, in the place of all options of those. */
+  readonly secureContext?: SecureContext | undefined
+  /** Whether clients are asked for a certificate, which `ca` has to vouch for. */
+  readonly requestCert?: boolean | undefined
+  /** Whether a client without one that verifies is refused: true by default. If not, see its socket's `authorized`. */
+  readonly rejectUnauthorized?: boolean | undefined
+  /** Protocols for ALPN in order of preference; a client that offers others alone is refused. */
+  readonly ALPNProtocols?: ProtocolList | undefined
+  /** Picks one of the client's protocols, in place of ALPNProtocols; `undefined` refuses the client. */
+  readonly ALPNCallback?: ((question: ProtocolQuestion) => string | undefined) | undefined
+  /** Gives the context of a name: its certificates, and its `ca`. All else is the server's. By default `addContext` has them. */
+  readonly SNICallback?: SNICallback | undefined
+  /**
+   * Where sessions are kept: in this process by default, `false` for nowhere. Listeners of 'newSession' and 'resumeSession' take its
+   * place, as in node:tls.
+   */
+  readonly sessionCache?: SessionCache | false | undefined
+  /** What `joinCluster` or `joinEngine` gave: sessions are kept in the cluster, and any server of it resumes them. */
+  readonly cluster?: { readonly sessionCache: SessionCache } | undefined
+  /**
+   * A store of your own, shared by several servers: it is given records sealed under a key made of `ticketKeys`, which all of them must
+   * have alike. A cluster (`cluster`) rotates its keys besides, and draws its owners.
+   */
+  readonly sessionStore?: SessionStore | undefined
+  /**
+   * Whether clients that ask for it get their session in a ticket (RFC 5077), and no session ID: false by default, true where there are
+   * `ticketKeys` and no store. The key is the cluster's where there is one, and else drawn at the start and never written anywhere.
+   */
+  readonly tickets?: boolean | undefined
+  /** 48 bytes, alike on all servers that shall take each other's tickets. */
+  readonly ticketKeys?: Uint8Array | undefined
+  /** Seconds a session may be resumed: 600 by default, 86,400 at most. */
+  readonly sessionTimeout?: number | undefined
+  /** Sessions of another context are not resumed. */
+  readonly sessionIdContext?: string | undefined
+  /** Milliseconds until an unfinished handshake is given up: 120,000 by default. */
+  readonly handshakeTimeout?: number | undefined
+  /** The total budget of a session look-up in milliseconds: 50 by default. */
+  readonly lookupTimeout?: number | undefined
+  /** The longest plaintext of a record to ask clients for, in bytes: 64 to 16,384 (RFC 8449). */
+  readonly recordSizeLimit?: number | undefined
+  /** Hears of every message of each handshake, as it is sent or read. */
+  readonly trace?: ((message: TracedMessage) => void) | undefined
+}
+
+export interface ServerOptions extends ServerSocketOptions, Omit<ServerOpts, 'allowHalfOpen'> {
+  /** Whether a socket can still be written to when its peer has ended: false by default. */
+  readonly allowHalfOpen?: boolean | undefined
+}
+
+/** What a server has decided for all its connections. */
+export interface ServerTerms {
+  readonly options: ServerSocketOptions
+  readonly config: ServerConfig
+  readonly context: SecureContext
+  /** The context of a name, where it has one of its own: its certificates, and its `ca` where it has any. */
+  readonly contextFor: (
+    serverName: string | undefined,
+  ) => SecureContext | undefined | Promise<SecureContext | undefined>
+  readonly clientAuth: NonNullable<ServerConfig['clientAuth']>
+  readonly sessionIdContext: string
+  readonly sessionCache: SessionCache | undefined
+  readonly tickets: SessionTickets | undefined
+  /** Whose listeners are asked for sessions and staples. */
+  readonly events: EventEmitter | undefined
+}
+
+/** Whose terms a socket may take over: `new TLSSocket(transport, { isServer: true, server })`. */
+export const termsOfServer = new WeakMap<object, () => ServerTerms>()
+
+/** The terms that options make; throws ApiMisuse for those with which no handshake could ever end well. */
+export function serverTermsOf(
+  options: ServerSocketOptions,
+  { names, events }: { names?: ServerNames; events?: EventEmitter } = {},
+): ServerTerms {
+  const context = options.secureContext ?? createSecureContext(options)
+  refuseUseless(options, context)
+  const { SNICallback, sessionIdContext = '' } = options
+  const sessionCache = sessionCacheOf(options, context)
+  const terms = {
+    options,
+    context,
+    contextFor: serverName =>
+      SNICallback && serverName !== undefined
+        ? askForContext(SNICallback, serverName)
+        : names?.find(serverName),
+    clientAuth: clientAuthOf(options),
+    sessionIdContext,
+    sessionCache,
+    tickets: ticketsOf(options, context, sessionCache),
+    events,
+  } satisfies Omit<ServerTerms, 'config'>
+  return { ...terms, config: configOf(terms) }
+}
+
+/** What a socket of these terms begins with. */
+export function serverSocketTerms(terms: ServerTerms, { onRefusal }: SocketHooks): SocketTerms {
+  const { events, options } = terms
+  const used = events && hasSessionListeners(events) ? keptBy(events, terms) : terms
+  return {
+    config: { ...used.config, keylog: (events?.listenerCount('keylog') ?? 0) > 0 },
+    answers: serverAnswers(used, onRefusal),
+    lookupTimeoutMs: options.lookupTimeout,
+    handshakeTimeoutMs: options.handshakeTimeout ?? defaultHandshakeTimeoutMs,
+  }
+}
+
+/** Listeners are asked for sessions from the next connection on, as in node:tls. */
+function keptBy(events: EventEmitter, terms: ServerTerms): ServerTerms {
+  const used = { ...terms, sessionCache: new SessionEvents(events) }
+  return { ...used, config: configOf(used) }
+}
+
+function refuseUseless(options: ServerSocketOptions, { certifiedKeys, anchors }: SecureContext): void {
+  if (certifiedKeys.length === 0 && !options.SNICallback)
+    throw new ApiMisuse('a server needs a certificate and its key: give cert and key')
+  if (clientAuthOf(options) === 'require' && anchors.length === 0 && !options.SNICallback)
+    throw new ApiMisuse(
+      'requestCert without ca would refuse every client: give ca, or rejectUnauthorized: false',
+    )
+  if (options.ALPNProtocols && options.ALPNCallback)
+    throw apiMisuse(
+      'ERR_TLS_ALPN_CALLBACK_WITH_PROTOCOLS',
+      'ALPNProtocols and ALPNCallback exclude each other: give one of them',
+    )
+  const places = [options.sessionCache, options.cluster, options.sessionStore]
+  if (places.filter(place => place !== undefined).length > 1)
+    throw new ApiMisuse('sessionCache, cluster and sessionStore exclude each other: give one of them')
+}
+
+function clientAuthOf({ requestCert, rejectUnauthorized }: ServerSocketOptions) {
+  if (!requestCert) return 'none'
+  return (rejectUnauthorized ?? true) ? 'require' : 'request'
+}
+
+/** The sessions of servers that were given one context and no other place for them: of those that STARTTLS makes anew each time, say. */
+const cachesOfContexts = new WeakMap<SecureContext, SessionCache>()
+
+function sessionCacheOf(options: ServerSocketOptions, context: SecureContext): SessionCache | undefined {
+  const { sessionCache, cluster, sessionStore } = options
+  if (sessionCache === false) return undefined
+  const given =
+    sessionCache ?? cluster?.sessionCache ?? (sessionStore && storedIn(sessionStore, options, context))
+  if (given) return given
+  const kept = cachesOfContexts.get(context) ?? new MemorySessionCache({ now: context.now })
+  cachesOfContexts.set(context, kept)
+  return kept
+}
+
+function storedIn(
+  store: SessionStore,
+  { ticketKeys }: ServerSocketOptions,
+  { provider, random, now }: SecureContext,
+): SessionCache {
+  if (!ticketKeys)
+    throw new ApiMisuse(
+      'sessionStore needs ticketKeys: 48 random bytes, alike on all servers of the store, under which its records are sealed',
+    )
+  const info = asciiBytes('ringtls session store v1')
+  const key = new Secret(provider.hkdfSha256(ticketKeys, emptyBytes, info, 32))
+  const always = { epoch: 0, notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY }
+  const keys = new ClusterKeys([new EpochKeys(always, key, provider)])
+  return new ClusterSessionCache({ keys, store: new GuardedStore(store, { now }), random, now })
+}
+
+function ticketsOf(
+  options: ServerSocketOptions,
+  { provider, random }: SecureContext,
+  sessionCache: SessionCache | undefined,
+): SessionTickets | undefined {
+  const { ticketKeys, cluster, sessionStore } = options
+  if (!(options.tickets ?? (ticketKeys !== undefined && !cluster && !sessionStore))) return undefined
+  if (ticketKeys) return ownTickets(provider, new Secret(Uint8Array.from(ticketKeys)))
+  return sessionCache?.tickets ?? ownTickets(provider, new Secret(random(ownTicketKeyBytes)))
+}
+
+function configOf({
+  options,
+  context,
+  tickets,
+  sessionCache,
+  clientAuth,
+}: Omit<ServerTerms, 'config'>): ServerConfig {
+  const { ALPNProtocols, ALPNCallback, sessionTimeout, recordSizeLimit, trace } = options
+  return {
+    role: 'server',
+    ...commonConfig(context),
+    preferClientOrder: context.preferClientOrder,
+    clientAuth,
+    alpnProtocols: readProtocols(ALPNProtocols),
+    recordSizeLimit: readRecordSizeLimit(recordSizeLimit),
+    ...(ALPNCallback && { selectProtocol: protocolSelector(ALPNCallback) }),
+    ...(tickets && { sealTicket: (session, random) => tickets.seal(session, random) }),
+    drawSessionId: random => drawnBy(sessionCache, random),
+    ...(sessionTimeout === undefined ? {} : { sessionLifetimeSeconds: sessionTimeout }),
+    ...(trace && { trace }),
+  }
+}
+
+/** A store can only help: one that cannot draw an ID makes a session that cannot be resumed. */
+function drawnBy(cache: SessionCache | undefined, random: RandomBytes): Uint8Array {
+  try {
+    return cache?.drawId(random) ?? emptyBytes
+  } catch {
+    return emptyBytes
+  }
+}
