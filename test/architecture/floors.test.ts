@@ -26,7 +26,8 @@ const adapters: Readonly<
     packages: ['@noble/ciphers', '@noble/curves', '@noble/hashes'],
     node: false,
   },
-  node: { rooms: ['providers/noble'], packages: [], node: true },
+  'providers/node': { rooms: [], packages: [], node: true },
+  node: { rooms: ['providers/noble', 'providers/node'], packages: [], node: true },
   // Clients of engines are loaded only where a store's URL names one; who has none installs none.
   cluster: {
     rooms: [],
@@ -70,6 +71,8 @@ describe('floors', () => {
       { file: 'driver/x.ts', room: 'driver', target: 'node:net' },
       { file: 'x509/x.ts', room: 'x509', target: 'providers/noble/rsa.ts' },
       { file: 'cluster/x.ts', room: 'cluster', target: 'node/server.ts' },
+      { file: 'providers/noble/x.ts', room: 'providers/noble', target: 'node:crypto' },
+      { file: 'providers/node/x.ts', room: 'providers/node', target: 'providers/noble/hash.ts' },
       { file: 'node/x.ts', room: 'node', target: 'node-forge' },
       { file: 'crypto/x.ts', room: 'crypto', target: '@noble/hashes/sha2.js' },
     ]
