@@ -51,6 +51,27 @@ export function signatureScheme(name: SignatureScheme): SignatureSchemeRow {
 /** All names, in the table's order. */
 export const signatureSchemeNames = Object.keys(signatureSchemes) as readonly SignatureScheme[]
 
+/** An order of preference for providers: by strength and size, which no provider changes; SHA-224 and SHA-1 are last. */
+export const preferredSignatureSchemes: readonly SignatureScheme[] = [
+  'ecdsa_secp256r1_sha256',
+  'ed25519',
+  'rsa_pss_rsae_sha256',
+  'rsa_pkcs1_sha256',
+  'ecdsa_secp384r1_sha384',
+  'rsa_pss_rsae_sha384',
+  'rsa_pkcs1_sha384',
+  'ecdsa_secp521r1_sha512',
+  'rsa_pss_rsae_sha512',
+  'rsa_pkcs1_sha512',
+  'rsa_pss_pss_sha256',
+  'rsa_pss_pss_sha384',
+  'rsa_pss_pss_sha512',
+  'ecdsa_sha224',
+  'rsa_pkcs1_sha224',
+  'ecdsa_sha1',
+  'rsa_pkcs1_sha1',
+]
+
 /**
  * The scheme that an RFC's name, OpenSSL's (`RSA+SHA256`, `RSA-PSS+SHA256` for the sort that any RSA key makes) or neither stands
  * for; names are compared without case.

@@ -1,4 +1,5 @@
-import type { HashAlgorithm } from '../crypto/provider.ts'
+import type { HashAlgorithm, RsaPublicKey } from '../crypto/provider.ts'
+import { ApiMisuse } from '../errors.ts'
 import { readContents, readSmallNumber, readUnsigned, refuse, Tag, wholeValue } from './der.ts'
 
 /** An RSA private key in the form for the Chinese remainder theorem, with the RFC's names (RFC 8017 §A.1.2). */
@@ -23,6 +24,16 @@ export interface RsaKeyComponents {
   readonly exponent2: bigint
   /** The inverse of q modulo p. */
   readonly coefficient: bigint
+}
+
+/** The public half. Throws ApiMisuse when the modulus is not the product of the two primes given, or the exponent is below 3. */
+export function rsaPublicKey(components: RsaKeyComponents): RsaPublicKey {
+  const { type, modulus, publicExponent, prime1, prime2, pssHash } = components
+  if (prime1 < 3n || prime2 < 3n || prime1 * prime2 !== modulus || modulus % 2n === 0n)
+    throw new ApiMisuse('RSA private key: the modulus is not the product of the two primes given')
+  if (publicExponent < 3n) throw new ApiMisuse('RSA private key: the public exponent is below 3')
+  const modulusLength = Math.ceil(modulus.toString(2).length / 8)
+  return Object.freeze({ type, modulus, publicExponent, modulusLength, pssHash })
 }
 
 /** What PKCS #8 says of a key before its numbers. */

@@ -26,8 +26,10 @@ const adapters: Readonly<
     packages: ['@noble/ciphers', '@noble/curves', '@noble/hashes'],
     node: false,
   },
-  // Of the cluster, what seals the records of a store that somebody brings along.
-  node: { rooms: ['providers/noble', 'cluster'], packages: [], node: true },
+  'providers/node': { rooms: [], packages: [], node: true },
+  // Of the cluster, what seals the records of a store that somebody brings along. PKCS #12 is read in pki, by node-forge, which is
+  // loaded for the first such file.
+  node: { rooms: ['providers/noble', 'providers/node', 'cluster', 'pki'], packages: [], node: true },
   // Clients of engines are loaded only where a store's URL names one; who has none installs none.
   cluster: {
     rooms: [],
@@ -71,6 +73,8 @@ describe('floors', () => {
       { file: 'driver/x.ts', room: 'driver', target: 'node:net' },
       { file: 'x509/x.ts', room: 'x509', target: 'providers/noble/rsa.ts' },
       { file: 'cluster/x.ts', room: 'cluster', target: 'node/server.ts' },
+      { file: 'providers/noble/x.ts', room: 'providers/noble', target: 'node:crypto' },
+      { file: 'providers/node/x.ts', room: 'providers/node', target: 'providers/noble/hash.ts' },
       { file: 'node/x.ts', room: 'node', target: 'node-forge' },
       { file: 'crypto/x.ts', room: 'crypto', target: '@noble/hashes/sha2.js' },
     ]

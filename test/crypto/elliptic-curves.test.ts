@@ -1,7 +1,7 @@
 import { createECDH, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { fromHex } from '../../src/bytes.ts'
-import { coordinateLength, isCurvePoint } from '../../src/crypto/elliptic-curves.ts'
+import { coordinateLength, isCurvePoint, isScalar, scalarFromSeed, seedLength } from '../../src/crypto/elliptic-curves.ts'
 import { bytesOf, numberOf } from '../../src/crypto/finite-fields.ts'
 import type { EcCurve } from '../../src/crypto/provider.ts'
 import { publicKeyOf } from '../support/node-keys.ts'
@@ -18,6 +18,28 @@ describe.each(curves)('%s', (curve, opensslName, p) => {
   test('the points of node:crypto are on it', () => {
     for (let i = 0; i < 50; i++) expect(isCurvePoint(curve, pointOf())).toBe(true)
     expect(coordinateLength(curve)).toBe((pointOf().length - 1) / 2)
+  })
+
+  test('the scalars of node:crypto are its scalars: from 1 to the order of its base point, less 1', () => {
+    const ecdh = createECDH(opensslName)
+    const isTaken = (bytes: Uint8Array) => {
+      try {
+        ecdh.setPrivateKey(bytes)
+        return true
+      } catch {
+        return false
+      }
+    }
+    const length = coordinateLength(curve)
+    const bytesFor = (number: bigint) => fromHex(number.toString(16).padStart(2 * length, '0'))
+    // The seed of all ones less its remainder is 0 modulo n - 1, and so the last scalar has the seed before it.
+    const seed = 2n ** BigInt(8 * seedLength(curve)) - 1n
+    const remainder = numberOf(scalarFromSeed(curve, bytesOf(seed))) - 1n
+    const last = numberOf(scalarFromSeed(curve, bytesOf(seed - remainder - 1n)))
+    for (const number of [0n, 1n, last, last + 1n, 2n ** BigInt(8 * length) - 1n])
+      expect(isScalar(curve, bytesFor(number)), `${number}`).toBe(isTaken(bytesFor(number)))
+    expect(isScalar(curve, bytesFor(last))).toBe(true)
+    expect(isScalar(curve, Uint8Array.of(1))).toBe(false)
   })
 
   test('a point with another coordinate, form or length is not', () => {

@@ -13,6 +13,7 @@ import { type NamedGroup, namedGroups } from '../../src/crypto/named-groups.ts'
 import type { RandomBytes } from '../../src/crypto/provider.ts'
 import { ApiMisuse } from '../../src/errors.ts'
 import { nobleProvider } from '../../src/providers/noble/index.ts'
+import { nodeProvider } from '../../src/providers/node/index.ts'
 import { Secret } from '../../src/secret.ts'
 import { nodeCryptoProvider } from '../support/node-crypto-provider.ts'
 import { seededRandom } from '../support/pair.ts'
@@ -37,7 +38,7 @@ const publicLength: Readonly<Record<NamedGroup, number>> = {
 const curves = { secp256r1: 'prime256v1', secp384r1: 'secp384r1', secp521r1: 'secp521r1' } as const
 const fields = Object.keys(namedGroups).filter(name => name.startsWith('ffdhe')) as FiniteFieldName[]
 
-describe.each([nobleProvider])('provider $name, key shares', provider => {
+describe.each([nobleProvider, nodeProvider])('provider $name, key shares', provider => {
   const share = (group: NamedGroup | FiniteFieldGroup, source = random) => provider.keyShare(group, source)
 
   describe.each(provider.groups)('%s', group => {

@@ -2,9 +2,15 @@ import { hmac } from '@noble/hashes/hmac.js'
 import { sha1 } from '@noble/hashes/legacy.js'
 import { sha224, sha256, sha384, sha512 } from '@noble/hashes/sha2.js'
 import type { Hash, HashAlgorithm } from '../../crypto/provider.ts'
+import type { Digest } from '../../crypto/rsa-encoding.ts'
 
 /** The hash functions by the names the protocol uses (FIPS 180-4). */
 export const hashFunctions = { sha1, sha224, sha256, sha384, sha512 } as const
+
+/** A hash of whole messages. */
+export function digestWith(algorithm: HashAlgorithm): Digest {
+  return { algorithm, of: hashFunctions[algorithm] }
+}
 
 /** A running hash of the empty string. */
 export function startHash(algorithm: HashAlgorithm): Hash {

@@ -1,6 +1,7 @@
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import type { CryptoProvider } from '../../crypto/provider.ts'
+import { preferredSignatureSchemes } from '../../crypto/signature-schemes.ts'
 import { aesCbc, aesGcm } from './aes.ts'
 import { chacha20Poly1305 } from './chacha20-poly1305.ts'
 import { startHash, startHmac } from './hash.ts'
@@ -58,25 +59,7 @@ export const nobleProvider: CryptoProvider = {
     'ffdhe6144',
     'ffdhe8192',
   ],
-  signatureSchemes: [
-    'ecdsa_secp256r1_sha256',
-    'ed25519',
-    'rsa_pss_rsae_sha256',
-    'rsa_pkcs1_sha256',
-    'ecdsa_secp384r1_sha384',
-    'rsa_pss_rsae_sha384',
-    'rsa_pkcs1_sha384',
-    'ecdsa_secp521r1_sha512',
-    'rsa_pss_rsae_sha512',
-    'rsa_pkcs1_sha512',
-    'rsa_pss_pss_sha256',
-    'rsa_pss_pss_sha384',
-    'rsa_pss_pss_sha512',
-    'ecdsa_sha224',
-    'rsa_pkcs1_sha224',
-    'ecdsa_sha1',
-    'rsa_pkcs1_sha1',
-  ],
+  signatureSchemes: preferredSignatureSchemes,
   hash: startHash,
   hmac: startHmac,
   aesGcm,

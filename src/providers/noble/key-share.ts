@@ -1,12 +1,17 @@
 /** Ephemeral Diffie-Hellman: the private half is in a Secret, used once and wiped. */
 import { x25519 } from '@noble/curves/ed25519.js'
-import { type FiniteFieldGroup, type FiniteFieldName, finiteField } from '../../crypto/finite-fields.ts'
+import { drawExponent, fieldBytes, readShare, requireSound } from '../../crypto/finite-field-exchange.ts'
+import {
+  bytesOf,
+  type FiniteFieldGroup,
+  type FiniteFieldName,
+  finiteField,
+} from '../../crypto/finite-fields.ts'
 import { type NamedGroup, namedGroups } from '../../crypto/named-groups.ts'
 import type { EcCurve, KeyShare, RandomBytes } from '../../crypto/provider.ts'
-import { ApiMisuse } from '../../errors.ts'
-import { Secret } from '../../secret.ts'
+import { SingleUseShare } from '../../crypto/single-use-share.ts'
 import { curves } from './curves.ts'
-import { agreeInField, drawExponent, publicNumber, requireSound } from './finite-field.ts'
+import { power } from './power.ts'
 
 /** A fresh share in a group, named or given by its numbers. Throws TlsError WEAK_DH_GROUP or BAD_DH_GROUP for unfit numbers. */
 export function keyShare(group: NamedGroup | FiniteFieldGroup, random: RandomBytes): KeyShare {
@@ -44,46 +49,13 @@ function curveShare(name: EcCurve, random: RandomBytes): KeyShare {
   })
 }
 
-/** Diffie-Hellman in a finite field (RFC 5246 §8.1.2, RFC 7919 §5). */
+/** Diffie-Hellman in a finite field (RFC 5246 §8.1.2, RFC 7919 §5): a secret without leading zeros. */
 function finiteFieldShare(group: FiniteFieldGroup, random: RandomBytes): KeyShare {
   requireSound(group)
   const exponent = drawExponent(group, random)
-  return new SingleUseShare(exponent, publicNumber(group, exponent), peer =>
-    agreeInField(group, exponent, peer),
-  )
-}
-
-/** What the shares have in common: one use, after which the private half is gone. */
-class SingleUseShare implements KeyShare {
-  readonly publicKey: Uint8Array
-  readonly #secretKey: Secret
-  readonly #agree: (peerPublicKey: Uint8Array) => Uint8Array | undefined
-  #isUsed = false
-
-  /** Takes `secretKey` over, which `agree` works with. */
-  constructor(
-    secretKey: Uint8Array,
-    publicKey: Uint8Array,
-    agree: (peerPublicKey: Uint8Array) => Uint8Array | undefined,
-  ) {
-    this.#secretKey = new Secret(secretKey)
-    this.publicKey = publicKey
-    this.#agree = agree
-  }
-
-  agree(peerPublicKey: Uint8Array): Secret | undefined {
-    // Wiped, it would still compute: with a scalar of zeros, which everybody knows.
-    if (this.#isUsed) throw new ApiMisuse('a key share serves one exchange; this one was used or wiped')
-    try {
-      const secret = this.#agree(peerPublicKey)
-      return secret && new Secret(secret)
-    } finally {
-      this.wipe()
-    }
-  }
-
-  wipe(): void {
-    this.#isUsed = true
-    this.#secretKey.wipe()
-  }
+  const publicKey = fieldBytes(group, power(group.g, exponent, group.p))
+  return new SingleUseShare(exponent, publicKey, peer => {
+    const y = readShare(group, peer)
+    return y === undefined ? undefined : bytesOf(power(y, exponent, group.p))
+  })
 }

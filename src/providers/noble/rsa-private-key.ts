@@ -10,12 +10,13 @@
  *   same path with a stand-in and fails at its end.
  */
 import { invert, mod, pow } from '@noble/curves/abstract/modular.js'
-import { bitLen, bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js'
+import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js'
 import type { PrivateKey, RandomBytes, RsaPublicKey } from '../../crypto/provider.ts'
+import { encodePkcs1, encodePss } from '../../crypto/rsa-encoding.ts'
 import { canSign, hashLength, type SignatureScheme, signatureScheme } from '../../crypto/signature-schemes.ts'
 import { ApiMisuse, TlsError } from '../../errors.ts'
-import type { RsaKeyComponents } from '../../x509/rsa-private-key.ts'
-import { encodePkcs1, encodePss } from './rsa-encoding.ts'
+import { type RsaKeyComponents, rsaPublicKey } from '../../x509/rsa-private-key.ts'
+import { digestWith } from './hash.ts'
 
 /** A random r, as r^e to blind with and r^-1 to take the blinding off (modulo n). */
 interface Blinding {
@@ -51,15 +52,9 @@ export class NobleRsaPrivateKey implements PrivateKey {
   #blindingUsed = 0
 
   constructor(components: RsaKeyComponents, random: RandomBytes) {
-    const { type, modulus, publicExponent, prime1, prime2, pssHash } = components
-    if (prime1 < 3n || prime2 < 3n || prime1 * prime2 !== modulus || modulus % 2n === 0n) {
-      throw new ApiMisuse('RSA private key: the modulus is not the product of the two primes given')
-    }
-    if (publicExponent < 3n) throw new ApiMisuse('RSA private key: the public exponent is below 3')
-    const modulusLength = Math.ceil(bitLen(modulus) / 8)
-    this.publicKey = Object.freeze({ type, modulus, publicExponent, modulusLength, pssHash })
-    this.#prime1 = prime1
-    this.#prime2 = prime2
+    this.publicKey = rsaPublicKey(components)
+    this.#prime1 = components.prime1
+    this.#prime2 = components.prime2
     this.#exponent1 = components.exponent1
     this.#exponent2 = components.exponent2
     this.#coefficient = components.coefficient
@@ -92,8 +87,8 @@ export class NobleRsaPrivateKey implements PrivateKey {
       throw new ApiMisuse(`this RSA key of ${modulusLength} bytes makes no signature of scheme ${scheme}`)
     const encoded =
       algorithm === 'pss'
-        ? encodePss(hash, message, this.#random(hashLength[hash]), this.publicKey)
-        : encodePkcs1(hash, message, this.publicKey)
+        ? encodePss(digestWith(hash), message, this.#random(hashLength[hash]), this.publicKey)
+        : encodePkcs1(digestWith(hash), message, this.publicKey)
     const { result, sound } = this.#operate(bytesToNumberBE(encoded))
     if (!sound)
       throw new TlsError('INTERNAL_ERROR', 'RSA: a signature of our own does not verify, and is withheld')

@@ -1,7 +1,7 @@
-/** The arithmetic of finite field Diffie-Hellman on BigInt (RFC 7919 §5). */
-import { bytesOf, type FiniteFieldGroup, finiteFieldName, numberOf } from '../../crypto/finite-fields.ts'
-import type { RandomBytes } from '../../crypto/provider.ts'
-import { TlsError } from '../../errors.ts'
+/** What finite field Diffie-Hellman asks of groups, exponents and shares (RFC 7919 §5), whoever computes the powers. */
+import { TlsError } from '../errors.ts'
+import { bytesOf, type FiniteFieldGroup, finiteFieldName, numberOf } from './finite-fields.ts'
+import type { RandomBytes } from './provider.ts'
 
 const minBits = 2048
 /** RFC 7919 goes up to 8192 bits, with short exponents. A group of a peer's own takes long ones, and beyond 4096 bits more time than he is worth. */
@@ -42,45 +42,24 @@ export function drawExponent(group: FiniteFieldGroup, random: RandomBytes): Uint
   return exponent
 }
 
-/** `Y = g^x mod p`, as long as p (RFC 7919 §4). */
-export function publicNumber(group: FiniteFieldGroup, exponent: Uint8Array): Uint8Array {
-  const bytes = bytesOf(power(group.g, exponent, group.p))
-  const padded = new Uint8Array(byteLength(group.p))
+/** A number of the field, as long as p: so a share is sent (RFC 7919 §4). */
+export function fieldBytes({ p }: FiniteFieldGroup, number: bigint): Uint8Array {
+  const bytes = bytesOf(number)
+  const padded = new Uint8Array(byteLength(p))
   padded.set(bytes, padded.length - bytes.length)
   return padded
 }
 
-/** `Z = Y^x mod p` without leading zeros (RFC 5246 §8.1.2); `undefined` for a Y that is none (RFC 7919 §5.1). */
-export function agreeInField(
-  group: FiniteFieldGroup,
-  exponent: Uint8Array,
-  peer: Uint8Array,
-): Uint8Array | undefined {
+/** The peer's Y, `undefined` for bytes that are none (RFC 7919 §5.1). */
+export function readShare(group: FiniteFieldGroup, peer: Uint8Array): bigint | undefined {
   if (peer.length > byteLength(group.p)) return undefined
   const y = numberOf(peer)
-  return isElement(group, y) ? bytesOf(power(y, exponent, group.p)) : undefined
+  return isElement(group, y) ? y : undefined
 }
 
 /** Neither 0, 1 nor p-1, whose powers are known without the exponent. */
 function isElement({ p }: FiniteFieldGroup, y: bigint): boolean {
   return 1n < y && y < p - 1n
-}
-
-/**
- * Four bits at a time, each with four squarings and one product, also where the bits are 0: the steps taken are the same
- * for all exponents of one length. What a product takes still depends on its numbers (SECURITY.md).
- */
-function power(base: bigint, exponent: Uint8Array, p: bigint): bigint {
-  const powers = [p + 1n] // 1, in a length that is not multiplied faster.
-  for (let i = 1; i < 16; i++) powers.push((powers[i - 1]! * base) % p)
-  let result = 1n
-  for (const byte of exponent) {
-    for (const digit of [byte >> 4, byte & 15]) {
-      for (let i = 0; i < 4; i++) result = (result * result) % p
-      result = (result * powers[digit]!) % p
-    }
-  }
-  return result
 }
 
 const bitLength = (number: bigint) => number.toString(2).length
