@@ -46,7 +46,7 @@ export interface ConnectionOptions extends SecureContextOptions {
 export function connect(options: ConnectionOptions, onSecureConnect?: () => void): TLSSocket {
   const { host = 'localhost', rejectUnauthorized = true } = options
   const context = createSecureContext(options)
-  const { provider, now, anchors } = context
+  const { provider, now, serverAnchors: anchors } = context
   const session = options.session && decodeClientSession(options.session)
   const config: ClientConfig = {
     ...commonConfig(context),

@@ -26,14 +26,16 @@ const adapters: Readonly<
     packages: ['@noble/ciphers', '@noble/curves', '@noble/hashes'],
     node: false,
   },
-  node: { rooms: ['providers/noble'], packages: [], node: true },
+  // PKCS #12 is read in pki, by node-forge, which is loaded for the first such file.
+  node: { rooms: ['providers/noble', 'pki'], packages: [], node: true },
   // Clients of engines are loaded only where a store's URL names one; who has none installs none.
   cluster: {
     rooms: [],
     packages: ['undici', 'lru-cache', 'prom-client', 'ioredis', 'memjs'],
     node: true,
   },
-  pki: { rooms: [], packages: ['node-forge'], node: false },
+  // node:module alone: createSecureContext is synchronous, so that node-forge is loaded by require.
+  pki: { rooms: [], packages: ['node-forge'], node: true },
   fuzz: { rooms: [], packages: ['fast-check'], node: false },
   cli: { rooms: ['providers/noble', 'node', 'cluster', 'pki'], packages: ['commander', 'pino'], node: true },
 }
