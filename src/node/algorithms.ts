@@ -1,11 +1,16 @@
-import { type CipherSuiteName, cipherSuite, findCipherSuite } from '../crypto/cipher-suites.ts'
+import { type CipherSuiteName, cipherSuite } from '../crypto/cipher-suites.ts'
 import { findNamedGroup, type NamedGroup, namedGroups } from '../crypto/named-groups.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
 import { findSignatureScheme, type SignatureScheme, usesShortHash } from '../crypto/signature-schemes.ts'
-import { ApiMisuse } from '../errors.ts'
+import { apiMisuse } from './api-misuse.ts'
+import { readCipherString } from './cipher-string.ts'
+import { readText } from './option-types.ts'
 
 export interface AlgorithmOptions {
-  /** Names of cipher suites, the RFC's or OpenSSL's, joined by colons, in order of preference. */
+  /**
+   * Names of cipher suites, the RFC's or OpenSSL's, joined by colons, in order of preference; or a list in OpenSSL's language, such as
+   * `ECDHE+AESGCM:!SHA`. What is not done here, TLS 1.3 among it, is passed over while something is left.
+   */
   readonly ciphers?: string | undefined
   /**
    * Names of groups for ECDHE and DHE, the RFC's or OpenSSL's, joined by colons, in order of preference: `X25519:P-256`. Without
@@ -27,18 +32,26 @@ export interface Algorithms {
   readonly requireExtendedMasterSecret: boolean
 }
 
-/** Reads the lists; throws ApiMisuse for a name that is none, that the provider cannot do, or that the policy leaves out. */
+/**
+ * Reads the lists; throws ApiMisuse, with Node's code where it has one, for a name that is none, that the provider cannot do, or that
+ * the policy leaves out. An empty list of suites is the default, as in node:tls.
+ */
 export function readAlgorithms(options: AlgorithmOptions, provider: CryptoProvider): Algorithms {
-  const { ciphers, ecdhCurve = 'auto', sigalgs, policy = 'default' } = options
-  const isModern = policy === 'modern'
-  const cipherSuites = ciphers === undefined ? undefined : namesIn(ciphers, suitesOf(provider))
+  const ciphers = readText('ciphers', options.ciphers)
+  const ecdhCurve = readText('ecdhCurve', options.ecdhCurve) ?? 'auto'
+  const sigalgs = readText('sigalgs', options.sigalgs)
+  const isModern = options.policy === 'modern'
+  const grouped = provider.cipherSuites.filter(suite => !isModern || isModernSuite(suite))
+  const cipherSuites = ciphers
+    ? readCipherString(ciphers, { named: provider.cipherSuites, grouped })
+    : undefined
   const signatureSchemes = sigalgs === undefined ? undefined : namesIn(sigalgs, schemesOf(provider))
   if (isModern) {
     refuseOutdated(cipherSuites?.find(suite => !isModernSuite(suite)))
     refuseOutdated(signatureSchemes?.find(usesShortHash))
   }
   const algorithms = {
-    cipherSuites: cipherSuites ?? provider.cipherSuites.filter(suite => !isModern || isModernSuite(suite)),
+    cipherSuites: cipherSuites ?? grouped,
     groups: ecdhCurve === 'auto' ? provider.groups : namesIn(ecdhCurve, groupsOf(provider)),
     signatureSchemes,
     requireExtendedMasterSecret: isModern,
@@ -52,29 +65,28 @@ interface Vocabulary<T extends string> {
   readonly what: string
   readonly find: (name: string) => T | undefined
   readonly known: readonly T[]
+  /** Node's code for one that is not among them. */
+  readonly code: string
 }
 
-const suitesOf = ({ cipherSuites: known }: CryptoProvider): Vocabulary<CipherSuiteName> => ({
-  what: 'cipher suite',
-  find: findCipherSuite,
-  known,
-})
 const groupsOf = ({ groups: known }: CryptoProvider): Vocabulary<NamedGroup> => ({
   what: 'group',
   find: findNamedGroup,
   known,
+  code: 'ERR_CRYPTO_OPERATION_FAILED',
 })
 const schemesOf = ({ signatureSchemes: known }: CryptoProvider): Vocabulary<SignatureScheme> => ({
   what: 'signature scheme',
   find: findSignatureScheme,
   known,
+  code: 'ERR_INVALID_ARG_VALUE',
 })
 
-function namesIn<T extends string>(list: string, { what, find, known }: Vocabulary<T>): T[] {
+function namesIn<T extends string>(list: string, { what, find, known, code }: Vocabulary<T>): T[] {
   const names = list.split(':').map(name => {
     const found = find(name.trim())
     if (found && known.includes(found)) return found
-    throw new ApiMisuse(`no ${what} is called ${JSON.stringify(name)}: choose from ${known.join(', ')}`)
+    throw apiMisuse(code, `no ${what} is called ${JSON.stringify(name)}: choose from ${known.join(', ')}`)
   })
   return [...new Set(names)]
 }
@@ -84,7 +96,8 @@ function refuseWithoutGroup({ cipherSuites, groups }: Algorithms): void {
     return keyExchange === 'rsa' || groups.some(name => namedGroups[name].kind === keyExchange)
   })
   if (!isPossible)
-    throw new ApiMisuse(
+    throw apiMisuse(
+      'ERR_SSL_NO_CIPHER_MATCH',
       `none of the cipher suites has a group among ${groups.join(', ')}: give others in ciphers, or in ecdhCurve`,
     )
 }
@@ -96,5 +109,8 @@ function isModernSuite(name: CipherSuiteName): boolean {
 
 function refuseOutdated(name: string | undefined): void {
   if (name !== undefined)
-    throw new ApiMisuse(`policy "modern" leaves ${name} out: take it off the list, or the policy away`)
+    throw apiMisuse(
+      'ERR_INVALID_ARG_VALUE',
+      `policy "modern" leaves ${name} out: take it off the list, or the policy away`,
+    )
 }

@@ -81,7 +81,7 @@ export function clientTermsOf(options: ClientSocketOptions, hooks: SocketHooks):
 
 function verifierOf(
   { checkServerIdentity, rejectUnauthorized = true }: ClientSocketOptions,
-  { provider, anchors, now }: SecureContext,
+  { provider, serverAnchors: anchors, now }: SecureContext,
   { onRefusal }: SocketHooks,
 ): (ask: Ask<'verifyCertificate'>) => VerifiedPeer {
   const verify = certificateVerifier({ provider, anchors, now, rejectUnauthorized, onRefusal })

@@ -2,62 +2,137 @@ import { randomFillSync } from 'node:crypto'
 import type { CryptoProvider, RandomBytes } from '../crypto/provider.ts'
 import { ApiMisuse } from '../errors.ts'
 import type { CommonConfig } from '../handshake/config.ts'
-import { nobleProvider, privateKey } from '../providers/noble/index.ts'
 import type { Certificate } from '../x509/certificate.ts'
-import { certificatesFromPem } from '../x509/certificate-pem.ts'
-import { type CertifiedKey, certifiedKey } from '../x509/certified-key.ts'
+import type { CertifiedKey } from '../x509/certified-key.ts'
 import { type AlgorithmOptions, type Algorithms, readAlgorithms } from './algorithms.ts'
+import { apiMisuse } from './api-misuse.ts'
+import { type IdentityOptions, readIdentities } from './identities.ts'
+import { type Pem, wrongType } from './option-types.ts'
+import { requireOurVersion, type VersionOptions } from './protocol-versions.ts'
+import { keyMakerOf, type ProviderChoice, providerOf } from './providers.ts'
+import { readSessionTerms, type SessionOptions, type SessionTerms } from './session-terms.ts'
+import { defaultRoots, readAuthorities } from './trust-anchors.ts'
 
-/** A PEM text, or its bytes. */
-export type Pem = string | Uint8Array
+export type { Pem }
 
-export interface SecureContextOptions extends AlgorithmOptions {
-  /** Certificate chains, leaf first, of any kind side by side; as many as keys, in the same order. */
-  readonly cert?: Pem | readonly Pem[]
-  /** Private keys for RSA, RSASSA-PSS, ECDSA or Ed25519: PKCS #1, SEC 1 or PKCS #8, not encrypted. */
-  readonly key?: Pem | readonly Pem[]
+export interface SecureContextOptions
+  extends AlgorithmOptions,
+    IdentityOptions,
+    VersionOptions,
+    SessionOptions {
   /** OCSPResponses in DER, in the order of `cert`: a server staples them for clients that ask (RFC 6066 §8). */
-  readonly ocspResponse?: Uint8Array | readonly (Uint8Array | undefined)[]
+  readonly ocspResponse?: Uint8Array | readonly (Uint8Array | undefined)[] | undefined
   /** SerializedSCTs of each certificate, in the order of `cert`: a server shows them to clients that ask (RFC 6962 §3.3). */
-  readonly signedCertificateTimestamps?: readonly (readonly Uint8Array[] | undefined)[]
-  /** The certificates to trust: a client's for servers, a server's for clients. */
-  readonly ca?: Pem | readonly Pem[]
+  readonly signedCertificateTimestamps?: readonly (readonly Uint8Array[] | undefined)[] | undefined
+  /**
+   * The certificates to trust: a client's for servers, by default the roots that Node comes with; a server's for clients, by default
+   * none. An empty list trusts nobody.
+   */
+  readonly ca?: Pem | readonly Pem[] | undefined
   /** Server: our order of suites and groups decides, not the client's. True by default. */
-  readonly honorCipherOrder?: boolean
-  readonly provider?: CryptoProvider
+  readonly honorCipherOrder?: boolean | undefined
+  /** 'auto', which is always so: the groups of RFC 7919. Own parameters are refused. */
+  readonly dhparam?: string | undefined
+  /** Who does the arithmetic: 'noble', in TypeScript, by default; 'node', OpenSSL; or one of your own. */
+  readonly provider?: ProviderChoice | undefined
   /** Where randomness comes from; node:crypto by default. */
-  readonly random?: RandomBytes
+  readonly random?: RandomBytes | undefined
   /** Milliseconds since 1970; Date.now by default. */
-  readonly now?: () => number
+  readonly now?: (() => number) | undefined
 }
 
 /** Keys, anchors and algorithms, read once and used by many connections. */
 export interface SecureContext extends Algorithms {
   readonly certifiedKeys: readonly CertifiedKey[]
+  /** Whom we were told to trust: the option `ca`, and the authorities of `pfx`. */
   readonly anchors: readonly Certificate[]
+  /** By whom a client judges servers: `anchors`, and where no `ca` was given the roots that Node comes with, read at first use. */
+  readonly serverAnchors: readonly Certificate[]
   readonly preferClientOrder: boolean
+  readonly sessions: SessionTerms
   readonly provider: CryptoProvider
   readonly random: RandomBytes
   readonly now: () => number
 }
 
-/** Reads certificates, keys and algorithms; throws ApiMisuse with one line that says what to do. */
-export function createSecureContext(options: SecureContextOptions = {}): SecureContext {
-  const provider = options.provider ?? nobleProvider
-  const random = options.random ?? (length => randomFillSync(new Uint8Array(length)))
-  const pairs = pairKeys(listOf(options.cert), listOf(options.key), random)
+/**
+ * Reads certificates, keys and algorithms; throws ApiMisuse with one line that says what to do, and with Node's code where Node has
+ * one. No message holds a key or a passphrase.
+ */
+export function createSecureContext(options: SecureContextOptions | null = {}): SecureContext {
+  if (typeof options !== 'object') throw wrongType('options', 'an object', options)
+  const given = options ?? {}
+  requireOurVersion(given)
+  refuseUnsupported(given)
+  const provider = providerOf(given.provider)
+  const random = given.random ?? (length => randomFillSync(new Uint8Array(length)))
+  const { certifiedKeys, authorities } = readIdentities(given, keyMakerOf(provider, random), provider)
+  const ca = readAuthorities(given.ca)
+  const anchors = [...(ca ?? []), ...authorities]
   return {
-    ...readAlgorithms(options, provider),
+    ...readAlgorithms(given, provider),
     certifiedKeys: withTimestamps(
-      withStaples(pairs, options.ocspResponse),
-      options.signedCertificateTimestamps,
+      withStaples(certifiedKeys, given.ocspResponse),
+      given.signedCertificateTimestamps,
     ),
-    anchors: listOf(options.ca).flatMap(pem => certificatesFromPem(pem, 'ca')),
-    preferClientOrder: options.honorCipherOrder === false,
+    anchors,
+    get serverAnchors() {
+      return ca ? anchors : [...anchors, ...defaultRoots()]
+    },
+    preferClientOrder: given.honorCipherOrder === false,
+    sessions: readSessionTerms(given),
     provider,
     random,
-    now: options.now ?? Date.now,
+    now: given.now ?? Date.now,
   }
+}
+
+/** Options of node:tls that would be a danger if they were silently passed over: somebody relies on them. */
+function refuseUnsupported(options: object): void {
+  const advice: Readonly<Record<string, string>> = {
+    crl: 'no revocation lists are read here: leave it out, and see requestOCSP',
+    pskCallback: 'no suites with pre-shared keys are done here: use certificates',
+    privateKeyEngine: 'no engines of OpenSSL are loaded here: give a signer as key, { sign, decrypt }',
+    privateKeyIdentifier: 'no engines of OpenSSL are loaded here: give a signer as key, { sign, decrypt }',
+    clientCertEngine: 'no engines of OpenSSL are loaded here: give a signer as key, { sign, decrypt }',
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || value === null) continue
+    const why = advice[name]
+    if (why) throw apiMisuse('ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', `${name}: ${why}`)
+    if (name === 'dhparam' && value !== 'auto')
+      throw apiMisuse(
+        'ERR_INVALID_ARG_VALUE',
+        "dhparam: wanted 'auto': the groups are those of RFC 7919, which clients know",
+      )
+  }
+}
+
+/** Whether a value is a context of ours. */
+export function isSecureContext(value: unknown): value is SecureContext {
+  return typeof value === 'object' && value !== null && 'certifiedKeys' in value && 'anchors' in value
+}
+
+/**
+ * A context that an application hands over. Throws ERR_TLS_INVALID_CONTEXT for anything else, a context of node:tls among it: its keys
+ * are inside of OpenSSL, and nothing gets them out. `source` says where it came from.
+ */
+export function requireSecureContext(value: unknown, source: string): SecureContext {
+  if (isSecureContext(value)) return value
+  const isForeign = typeof value === 'object' && value !== null && 'context' in value
+  const came = isForeign ? 'a SecureContext of node:tls' : 'something else'
+  throw apiMisuse(
+    'ERR_TLS_INVALID_CONTEXT',
+    `${source}: came ${came}, wanted one that createSecureContext of ringtls/node made`,
+  )
+}
+
+/** The same, made of options where it is those that came. */
+export function secureContextOf(value: SecureContext | SecureContextOptions, source: string): SecureContext {
+  const isOptions = typeof value === 'object' && value !== null && !('context' in value)
+  return isSecureContext(value) || !isOptions
+    ? requireSecureContext(value, source)
+    : createSecureContext(value)
 }
 
 /** What the configuration of either role takes from a context. */
@@ -65,34 +140,6 @@ export function commonConfig(context: SecureContext): CommonConfig {
   const { provider, random, now, cipherSuites, groups, signatureSchemes } = context
   const { requireExtendedMasterSecret } = context
   return { provider, random, now, cipherSuites, groups, signatureSchemes, requireExtendedMasterSecret }
-}
-
-function pairKeys(
-  certificates: readonly string[],
-  keys: readonly string[],
-  random: RandomBytes,
-): CertifiedKey[] {
-  if (certificates.length !== keys.length) {
-    throw new ApiMisuse(
-      `${certificates.length} certificates and ${keys.length} keys were given: give one key for each certificate, in the same order`,
-    )
-  }
-  return certificates.map((certificate, i) =>
-    strong(certifiedKey(certificate, keys[i]!, components => privateKey(components, random))),
-  )
-}
-
-const minModulusBits = 2048
-
-/** Peers refuse a short RSA key (RFC 9325 §4.5): whoever has one learns it at the start, and not from his users. */
-function strong(certified: CertifiedKey): CertifiedKey {
-  const { publicKey } = certified.key
-  const bits = 'modulus' in publicKey ? publicKey.modulus.toString(2).length : minModulusBits
-  if (bits < minModulusBits)
-    throw new ApiMisuse(
-      `private key: an RSA key of ${bits} bits, wanted ${minModulusBits} or more; make one: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem`,
-    )
-  return certified
 }
 
 function withStaples(
@@ -130,10 +177,4 @@ function readStaple(response: Uint8Array | undefined): Uint8Array | undefined {
       'ocspResponse: wanted an OCSPResponse in DER, as openssl ocsp -respout writes it; it starts with another byte',
     )
   return response && Uint8Array.from(response)
-}
-
-function listOf(pem: Pem | readonly Pem[] | undefined): string[] {
-  if (pem === undefined) return []
-  const list = typeof pem === 'string' || pem instanceof Uint8Array ? [pem] : pem
-  return list.map(text => (typeof text === 'string' ? text : Buffer.from(text).toString('latin1')))
 }

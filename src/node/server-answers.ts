@@ -43,7 +43,7 @@ export function serverAnswers(terms: ServerTerms, onRefusal: (reason: TlsError) 
 
 /** Who is let in under other terms makes no session for these: a certificate of another authority, or none. */
 function policyOf(terms: ServerTerms, context: SecureContext): Policy {
-  const { clientAuth, sessionIdContext, sessionCache, tickets } = terms
+  const { clientAuth, sessionCache, tickets } = terms
   const authorities = clientAuth === 'none' ? [] : anchorsOf(terms, context)
   return {
     policyHash: policyHashOf(terms.context.provider, {
@@ -51,7 +51,7 @@ function policyOf(terms: ServerTerms, context: SecureContext): Policy {
       rejectUnauthorized: clientAuth === 'require',
       // Of the whole certificates: two authorities may have one name.
       authorities: authorities.map(({ raw }) => raw),
-      sessionIdContext,
+      sessionIdContext: terms.context.sessions.idContext,
     }),
     resumable: sessionCache !== undefined || tickets !== undefined,
     certificateAuthorities: authorities.map(({ subject }) => subject.raw),

@@ -1,4 +1,9 @@
-import { createSecureContext, type SecureContext, type SecureContextOptions } from './secure-context.ts'
+import {
+  requireSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  secureContextOf,
+} from './secure-context.ts'
 
 /** Contexts by the name that a client asks for, as `addContext` of node:tls has them. */
 export class ServerNames {
@@ -10,7 +15,7 @@ export class ServerNames {
     const pattern = new RegExp(`^${labels.map(escapeRegExp).join('[^.]*')}$`)
     this.#contexts.push({
       pattern,
-      context: 'certifiedKeys' in context ? context : createSecureContext(context),
+      context: secureContextOf(context, 'addContext'),
     })
   }
 
@@ -31,11 +36,10 @@ export type SNICallback = (
 
 /** A callback with node:tls's manners as a promise; one that throws is as one that calls back with an error. */
 export function askForContext(ask: SNICallback, serverName: string): Promise<SecureContext | undefined> {
-  return new Promise((resolve, reject) => {
-    const returned: unknown = ask(serverName, (error, context) =>
-      error ? reject(error) : resolve(context ?? undefined),
-    )
+  const answered = new Promise<unknown>((resolve, reject) => {
+    const returned: unknown = ask(serverName, (error, context) => (error ? reject(error) : resolve(context)))
     // An async function is easily written here, and its rejection nobody else would hear.
     Promise.resolve(returned).catch(reject)
   })
+  return answered.then(context => (context ? requireSecureContext(context, 'SNICallback') : undefined))
 }

@@ -64,12 +64,6 @@ export interface ServerSocketOptions extends SecureContextOptions {
    * `ticketKeys` and no store. The key is the cluster's where there is one, and else drawn at the start and never written anywhere.
    */
   readonly tickets?: boolean | undefined
-  /** 48 bytes, alike on all servers that shall take each other's tickets. */
-  readonly ticketKeys?: Uint8Array | undefined
-  /** Seconds a session may be resumed: 600 by default, 86,400 at most. */
-  readonly sessionTimeout?: number | undefined
-  /** Sessions of another context are not resumed. */
-  readonly sessionIdContext?: string | undefined
   /** Milliseconds until an unfinished handshake is given up: 120,000 by default. */
   readonly handshakeTimeout?: number | undefined
   /** The total budget of a session look-up in milliseconds: 50 by default. */
@@ -95,7 +89,6 @@ export interface ServerTerms {
     serverName: string | undefined,
   ) => SecureContext | undefined | Promise<SecureContext | undefined>
   readonly clientAuth: NonNullable<ServerConfig['clientAuth']>
-  readonly sessionIdContext: string
   readonly sessionCache: SessionCache | undefined
   readonly tickets: SessionTickets | undefined
   /** Whose listeners are asked for sessions and staples. */
@@ -112,7 +105,7 @@ export function serverTermsOf(
 ): ServerTerms {
   const context = options.secureContext ?? createSecureContext(options)
   refuseUseless(options, context)
-  const { SNICallback, sessionIdContext = '' } = options
+  const { SNICallback } = options
   const sessionCache = sessionCacheOf(options, context)
   const terms = {
     options,
@@ -122,7 +115,6 @@ export function serverTermsOf(
         ? askForContext(SNICallback, serverName)
         : names?.find(serverName),
     clientAuth: clientAuthOf(options),
-    sessionIdContext,
     sessionCache,
     tickets: ticketsOf(options, context, sessionCache),
     events,
@@ -176,25 +168,20 @@ const cachesOfContexts = new WeakMap<SecureContext, SessionCache>()
 function sessionCacheOf(options: ServerSocketOptions, context: SecureContext): SessionCache | undefined {
   const { sessionCache, cluster, sessionStore } = options
   if (sessionCache === false) return undefined
-  const given =
-    sessionCache ?? cluster?.sessionCache ?? (sessionStore && storedIn(sessionStore, options, context))
+  const given = sessionCache ?? cluster?.sessionCache ?? (sessionStore && storedIn(sessionStore, context))
   if (given) return given
   const kept = cachesOfContexts.get(context) ?? new MemorySessionCache({ now: context.now })
   cachesOfContexts.set(context, kept)
   return kept
 }
 
-function storedIn(
-  store: SessionStore,
-  { ticketKeys }: ServerSocketOptions,
-  { provider, random, now }: SecureContext,
-): SessionCache {
-  if (!ticketKeys)
+function storedIn(store: SessionStore, { provider, random, now, sessions }: SecureContext): SessionCache {
+  if (!sessions.ticketKeys)
     throw new ApiMisuse(
       'sessionStore needs ticketKeys: 48 random bytes, alike on all servers of the store, under which its records are sealed',
     )
   const info = asciiBytes('ringtls session store v1')
-  const key = new Secret(provider.hkdfSha256(ticketKeys, emptyBytes, info, 32))
+  const key = new Secret(provider.hkdfSha256(sessions.ticketKeys.reveal(), emptyBytes, info, 32))
   const always = { epoch: 0, notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY }
   const keys = new ClusterKeys([new EpochKeys(always, key, provider)])
   return new ClusterSessionCache({ keys, store: new GuardedStore(store, { now }), random, now })
@@ -202,13 +189,16 @@ function storedIn(
 
 function ticketsOf(
   options: ServerSocketOptions,
-  { provider, random }: SecureContext,
+  { provider, random, sessions }: SecureContext,
   sessionCache: SessionCache | undefined,
 ): SessionTickets | undefined {
-  const { ticketKeys, cluster, sessionStore } = options
-  if (!(options.tickets ?? (ticketKeys !== undefined && !cluster && !sessionStore))) return undefined
-  if (ticketKeys) return ownTickets(provider, new Secret(Uint8Array.from(ticketKeys)))
-  return sessionCache?.tickets ?? ownTickets(provider, new Secret(random(ownTicketKeyBytes)))
+  const { cluster, sessionStore } = options
+  const { ticketKeys, forbidsTickets } = sessions
+  const isWanted = options.tickets ?? (ticketKeys !== undefined && !cluster && !sessionStore)
+  if (!isWanted || forbidsTickets) return undefined
+  // The cluster's key where there is one.
+  if (!ticketKeys && sessionCache?.tickets) return sessionCache.tickets
+  return ownTickets(provider, ticketKeys?.copy() ?? new Secret(random(ownTicketKeyBytes)))
 }
 
 function configOf({
@@ -218,7 +208,8 @@ function configOf({
   sessionCache,
   clientAuth,
 }: Omit<ServerTerms, 'config'>): ServerConfig {
-  const { ALPNProtocols, ALPNCallback, sessionTimeout, recordSizeLimit, trace } = options
+  const { ALPNProtocols, ALPNCallback, recordSizeLimit, trace } = options
+  const { timeoutSeconds } = context.sessions
   return {
     role: 'server',
     ...commonConfig(context),
@@ -229,7 +220,7 @@ function configOf({
     ...(ALPNCallback && { selectProtocol: protocolSelector(ALPNCallback) }),
     ...(tickets && { sealTicket: (session, random) => tickets.seal(session, random) }),
     drawSessionId: random => drawnBy(sessionCache, random),
-    ...(sessionTimeout === undefined ? {} : { sessionLifetimeSeconds: sessionTimeout }),
+    ...(timeoutSeconds === undefined ? {} : { sessionLifetimeSeconds: timeoutSeconds }),
     ...(trace && { trace }),
   }
 }

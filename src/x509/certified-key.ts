@@ -31,15 +31,13 @@ export function certifiedKey(
   keyPem: string,
   makeKey: (components: PrivateKeyComponents) => PrivateKey,
 ): CertifiedKey {
-  const chain = certificatesFromPem(certificatePem, 'certificate')
-  const key = makeKey(parsePrivateKey(keyPem))
+  return certify(certificatesFromPem(certificatePem, 'certificate'), makeKey(parsePrivateKey(keyPem)))
+}
+
+/** The same of a chain and a key that have been read. Throws ApiMisuse when they do not belong together. */
+export function certify(chain: readonly Certificate[], key: PrivateKey): CertifiedKey {
   const leaf = chain[0]!
-  const { subjectPublicKey } = leaf
-  if (subjectPublicKey.type === 'unsupported') {
-    const came = `has a key of type ${keyAlgorithmName(subjectPublicKey.algorithm)}`
-    throw new ApiMisuse(`certificate: the one for ${leaf.subject.text} ${came}, wanted RSA, EC or Ed25519`)
-  }
-  if (!isSameKey(subjectPublicKey, key.publicKey)) {
+  if (!isSameKey(usableKeyOf(leaf), key.publicKey)) {
     const owner = chain.findIndex(other => isSameKey(other.subjectPublicKey, key.publicKey))
     const advice = owner < 0 ? 'give the key it was made for' : `certificate ${owner + 1} does: put it first`
     throw new ApiMisuse(
@@ -49,7 +47,15 @@ export function certifiedKey(
   return { certificateList: chain.map(({ raw }) => raw), leaf, key }
 }
 
-function isSameKey(key: Certificate['subjectPublicKey'], other: PublicKey): boolean {
+/** The public key of a certificate of our own; throws ApiMisuse for one of a type that we do not do. */
+export function usableKeyOf({ subject, subjectPublicKey: key }: Certificate): PublicKey {
+  if (key.type !== 'unsupported') return key
+  const came = `has a key of type ${keyAlgorithmName(key.algorithm)}`
+  throw new ApiMisuse(`certificate: the one for ${subject.text} ${came}, wanted RSA, EC or Ed25519`)
+}
+
+/** Whether a certificate's key is the public half of a private one. */
+export function isSameKey(key: Certificate['subjectPublicKey'], other: PublicKey): boolean {
   if (key.type === 'ec') return other.type === 'ec' && equalBytes(key.point, other.point)
   if (key.type === 'ed25519') return other.type === 'ed25519' && equalBytes(key.bytes, other.bytes)
   if (key.type === 'unsupported' || key.type !== other.type) return false

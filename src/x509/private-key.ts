@@ -47,26 +47,45 @@ export interface Ed25519KeyComponents {
  * came and what to do.
  */
 export function parsePrivateKey(pem: string): PrivateKeyComponents {
-  const blocks = parsePem(pem, 'private key')
-  const block = blocks.find(({ label }) => label.endsWith('PRIVATE KEY'))
-  if (!block) {
-    const found = blocks.map(({ label }) => `"${label}"`).join(', ') || 'no PEM block'
-    throw new ApiMisuse(
-      `private key: found ${found}, wanted a PEM block "PRIVATE KEY", "RSA PRIVATE KEY" or "EC PRIVATE KEY"`,
-    )
-  }
-  if (
-    block.label.startsWith('ENCRYPTED') ||
-    block.headers.some(header => /^Proc-Type:.*ENCRYPTED/i.test(header))
-  ) {
+  const block = privateKeyBlock(pem)
+  if (isEncrypted(block)) {
     const advice = 'decrypt it first: openssl pkey -in encrypted.pem -out key.pem'
     throw new ApiMisuse(`private key: it is encrypted, wanted a plain one; ${advice}`)
   }
+  return undamaged(`the PEM block "${block.label}"`, () => readPrivateKey(block))
+}
+
+/** Whether the first private key in a PEM text is encrypted, by PKCS #8 (RFC 5958 §3) or in the older way (RFC 1421 §4.6.1.1). Throws ApiMisuse when there is none. */
+export function isEncryptedPrivateKey(pem: string): boolean {
+  return isEncrypted(privateKeyBlock(pem))
+}
+
+/** A private key out of the DER of a PrivateKeyInfo (PKCS #8, RFC 5958 §2); the rest as `parsePrivateKey`. */
+export function parsePrivateKeyInfo(der: Uint8Array): PrivateKeyComponents {
+  return undamaged('the PrivateKeyInfo', () => readPrivateKeyInfo(der))
+}
+
+function privateKeyBlock(pem: string): PemBlock {
+  const blocks = parsePem(pem, 'private key')
+  const block = blocks.find(({ label }) => label.endsWith('PRIVATE KEY'))
+  if (block) return block
+  const found = blocks.map(({ label }) => `"${label}"`).join(', ') || 'no PEM block'
+  throw new ApiMisuse(
+    `private key: found ${found}, wanted a PEM block "PRIVATE KEY", "RSA PRIVATE KEY" or "EC PRIVATE KEY"`,
+  )
+}
+
+function isEncrypted({ label, headers }: PemBlock): boolean {
+  return label.startsWith('ENCRYPTED') || headers.some(header => /^Proc-Type:.*ENCRYPTED/i.test(header))
+}
+
+/** It is our own caller's file: what a peer would be told by an alert is said to him. */
+function undamaged(what: string, read: () => PrivateKeyComponents): PrivateKeyComponents {
   try {
-    return readPrivateKey(block)
+    return read()
   } catch (error) {
     if (!(error instanceof TlsError)) throw error
-    throw new ApiMisuse(`private key: the PEM block "${block.label}" is damaged (${error.message})`)
+    throw new ApiMisuse(`private key: ${what} is damaged (${error.message})`)
   }
 }
 

@@ -36,7 +36,7 @@ const adapters: Readonly<
     packages: ['undici', 'lru-cache', 'prom-client', 'ioredis', 'memjs'],
     node: true,
   },
-  pki: { rooms: [], packages: ['node-forge'], node: false },
+  pki: { rooms: [], packages: ['node-forge'], node: true },
   fuzz: { rooms: [], packages: ['fast-check'], node: false },
   cli: { rooms: ['providers/noble', 'node', 'cluster', 'pki'], packages: ['commander', 'pino'], node: true },
 }

@@ -1,0 +1,166 @@
+/** Certificates and the keys that belong to them, put together by their public keys. */
+import { equalBytes } from '../bytes.ts'
+import type { CryptoProvider } from '../crypto/provider.ts'
+import { ApiMisuse } from '../errors.ts'
+import { readPkcs12 } from '../pki/pkcs12.ts'
+import { type Certificate, parseCertificate } from '../x509/certificate.ts'
+import { certificatesFromPem } from '../x509/certificate-pem.ts'
+import { type CertifiedKey, certify, isSameKey, usableKeyOf } from '../x509/certified-key.ts'
+import { parsePrivateKeyInfo } from '../x509/private-key.ts'
+import { type KeyInput, type KeyMaker, type KeySource, readKeys } from './key-input.ts'
+import { listOf, type Pem, readBytes, readPems, readText, underCode } from './option-types.ts'
+import { type PrivateKeySigner, signerKey } from './private-key-signer.ts'
+
+export interface IdentityOptions {
+  /** Certificate chains, leaf first, of any kind side by side. */
+  readonly cert?: Pem | readonly Pem[] | undefined
+  /**
+   * Private keys for RSA, RSASSA-PSS, ECDSA or Ed25519: PEM of PKCS #1, SEC 1 or PKCS #8, encrypted or not; a KeyObject; or a signer.
+   * Which belongs to which certificate their public keys say, and of signers their order.
+   */
+  readonly key?: KeyInput | readonly KeyInput[] | undefined
+  /** PKCS #12 files, each with a key, its certificate and the authorities of it: those that are self-signed are trusted, as in `ca`. */
+  readonly pfx?: PfxInput | readonly PfxInput[] | undefined
+  /** Of all keys and files that have none of their own. */
+  readonly passphrase?: string | undefined
+}
+
+/** The bytes of a file; a string has one character a byte. */
+export type PfxInput = string | Uint8Array | PfxWithPassphrase
+
+export interface PfxWithPassphrase {
+  readonly buf: string | Uint8Array
+  readonly passphrase?: string | undefined
+}
+
+export interface Identities {
+  readonly certifiedKeys: readonly CertifiedKey[]
+  /** Self-signed certificates that came in PKCS #12 files. */
+  readonly authorities: readonly Certificate[]
+}
+
+/** Reads certificates and keys; throws ApiMisuse with one line that says what to do. */
+export function readIdentities(
+  options: IdentityOptions,
+  maker: KeyMaker,
+  provider: Pick<CryptoProvider, 'verify'>,
+): Identities {
+  const passphrase = readText('passphrase', options.passphrase)
+  const chains = readPems('cert', options.cert).map(readChain)
+  const keys = readKeys(options.key, passphrase, maker)
+  const files = listOf(options.pfx).map(input => readFile(input, passphrase, maker))
+  return {
+    certifiedKeys: [...pair(chains, keys, provider), ...files.map(({ certified }) => certified)].map(strong),
+    authorities: files.flatMap(({ authorities }) => authorities),
+  }
+}
+
+function readChain(pem: string): Certificate[] {
+  const read = () => certificatesFromPem(pem, 'certificate')
+  return pem.includes('-----BEGIN CERTIFICATE-----') ? read() : underCode('ERR_OSSL_PEM_NO_START_LINE', read)
+}
+
+/** Each certificate with its key, and one key may serve several. What is left over is a mistake: it would lie there unused. */
+function pair(
+  chains: readonly Certificate[][],
+  sources: readonly KeySource[],
+  provider: Pick<CryptoProvider, 'verify'>,
+): CertifiedKey[] {
+  const keys = sources.flatMap(source => ('key' in source ? [source.key] : []))
+  const signers = sources.flatMap(source => ('signer' in source ? [source.signer] : []))
+  const unused = new Set(keys)
+  const certifiedKeys = chains.map((chain, i) => {
+    const key = keys.find(({ publicKey }) => isSameKey(chain[0]!.subjectPublicKey, publicKey))
+    const signer = key ? undefined : signers.shift()
+    if (signer) return certifySigner(chain, signer, provider)
+    if (!key && sources.length !== chains.length) throw unpaired(chains, sources)
+    // Where none fits, the one in its place is what was meant, and `certify` says what is wrong with it.
+    const meant = key ?? keys[i] ?? keys[0]!
+    unused.delete(meant)
+    return underCode('ERR_OSSL_X509_KEY_VALUES_MISMATCH', () => certify(chain, meant))
+  })
+  if (unused.size > 0 || signers.length > 0) throw unpaired(chains, sources)
+  return certifiedKeys
+}
+
+function certifySigner(
+  chain: readonly Certificate[],
+  signer: PrivateKeySigner,
+  provider: Pick<CryptoProvider, 'verify'>,
+): CertifiedKey {
+  const certified = certify(chain, signerKey(signer, usableKeyOf(chain[0]!), provider))
+  return signer.schemes ? { ...certified, signingSchemes: signer.schemes } : certified
+}
+
+function unpaired(chains: readonly unknown[], sources: readonly unknown[]): ApiMisuse {
+  return new ApiMisuse(
+    `${chains.length} certificates and ${sources.length} keys were given, not all of which belong together: give one key for each certificate`,
+  )
+}
+
+function readFile(input: unknown, passphrase: string | undefined, maker: KeyMaker) {
+  const { buf, passphrase: own }: { buf: unknown; passphrase?: unknown } =
+    typeof input === 'object' && input !== null && 'buf' in input ? input : { buf: input }
+  const bytes = typeof buf === 'string' ? Buffer.from(buf, 'latin1') : readBytes('pfx', buf)
+  return underCode('ERR_CRYPTO_OPERATION_FAILED', () =>
+    identityOf(bytes, readText('pfx.passphrase', own) ?? passphrase, maker),
+  )
+}
+
+/** The one key of a PKCS #12 file with its certificate, and with those above it that are not the root: a client has that one. */
+function identityOf(file: Uint8Array, passphrase: string | undefined, maker: KeyMaker) {
+  const { privateKeys, certificates } = readPkcs12(file, passphrase)
+  if (privateKeys.length !== 1)
+    throw new ApiMisuse(`pfx: it holds ${privateKeys.length} private keys, wanted one and its certificate`)
+  const key = maker.fromComponents(parsePrivateKeyInfo(privateKeys[0]!))
+  const found = certificates.map(der => parseOwn(der))
+  const leaf = found.find(({ subjectPublicKey }) => isSameKey(subjectPublicKey, key.publicKey))
+  if (!leaf) throw new ApiMisuse('pfx: none of its certificates belongs to its private key')
+  const others = found.filter(certificate => certificate !== leaf)
+  const chain = [
+    leaf,
+    ...issuersOf(
+      leaf,
+      others.filter(certificate => !isSelfIssued(certificate)),
+    ),
+  ]
+  return { certified: certify(chain, key), authorities: others.filter(isSelfIssued) }
+}
+
+function parseOwn(der: Uint8Array): Certificate {
+  try {
+    return parseCertificate(der)
+  } catch (error) {
+    throw new ApiMisuse(`pfx: a certificate in it is damaged (${(error as Error).message})`)
+  }
+}
+
+function issuersOf({ issuer }: Certificate, others: readonly Certificate[]): Certificate[] {
+  const next = others.find(({ subject }) => equalBytes(subject.raw, issuer.raw))
+  return next
+    ? [
+        next,
+        ...issuersOf(
+          next,
+          others.filter(other => other !== next),
+        ),
+      ]
+    : []
+}
+
+function isSelfIssued({ subject, issuer }: Certificate): boolean {
+  return equalBytes(subject.raw, issuer.raw)
+}
+
+const minModulusBits = 2048
+
+/** Peers refuse a short RSA key (RFC 9325 §4.5): whoever has one learns it at the start, and not from his users. */
+function strong(certified: CertifiedKey): CertifiedKey {
+  const { publicKey } = certified.key
+  const bits = 'modulus' in publicKey ? publicKey.modulus.toString(2).length : minModulusBits
+  if (bits < minModulusBits)
+    throw new ApiMisuse(
+      `private key: an RSA key of ${bits} bits, wanted ${minModulusBits} or more; make one: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem`,
+    )
+  return certified
+}
