@@ -5,10 +5,11 @@ import { certificateVerifier, selectByServerName } from '../driver/certificates.
 import { ApiMisuse, TlsError } from '../errors.ts'
 import type { ClientConfig, TracedMessage } from '../handshake/config.ts'
 import type { Ask, VerifiedPeer } from '../handshake/effects.ts'
-import { decodeClientSession } from '../session/client-session.ts'
+import { type ClientSession, decodeClientSession } from '../session/client-session.ts'
 import { isDnsName } from '../x509/host-name.ts'
 import { type ProtocolList, readProtocols } from './application-protocols.ts'
 import { type FragmentLength, readFragmentLength, readRecordSizeLimit } from './fragment-limits.ts'
+import { readBytes } from './option-types.ts'
 import { peerCertificateOf } from './peer-certificate.ts'
 import {
   commonConfig,
@@ -22,7 +23,7 @@ import { defaultHandshakeTimeoutMs, type SocketHooks, type SocketTerms } from '.
 export interface ClientSocketOptions extends SecureContextOptions {
   /** Certificates, keys and algorithms, made before by createSecureContext, in the place of all options of those. */
   readonly secureContext?: SecureContext | undefined
-  /** `localhost` by default. */
+  /** Whose name counts where `servername` gives none; `connect` has `localhost` for it. Without either no name is asked for or verified. */
   readonly host?: string | undefined
   /** The name to ask for (SNI) and to verify; `host` by default. '' asks for none, and `host` is verified all the same. */
   readonly servername?: string | undefined
@@ -60,7 +61,7 @@ export interface ClientSocketOptions extends SecureContextOptions {
 /** The terms that options make. Throws ApiMisuse or TlsError for options that cannot be read. */
 export function clientTermsOf(options: ClientSocketOptions, hooks: SocketHooks): SocketTerms {
   const context = options.secureContext ?? createSecureContext(options)
-  const session = options.session && decodeClientSession(options.session)
+  const session = options.session && readSession(options.session)
   const config: ClientConfig = {
     ...commonConfig(context),
     ...clientConfig(options),
@@ -76,6 +77,16 @@ export function clientTermsOf(options: ClientSocketOptions, hooks: SocketHooks):
     },
     handshakeTimeoutMs: options.handshakeTimeout ?? defaultHandshakeTimeoutMs,
     wipe: () => session?.session.masterSecret.wipe(),
+  }
+}
+
+/** A session to offer; one that cannot be read is none, and costs a full handshake. */
+export function readSession(bytes: Uint8Array): ClientSession | undefined {
+  try {
+    return decodeClientSession(readBytes('session', bytes))
+  } catch (error) {
+    if (error instanceof TlsError) return undefined
+    throw error
   }
 }
 
@@ -99,8 +110,7 @@ function verifierOf(
 }
 
 function clientConfig(options: ClientSocketOptions) {
-  const { host = 'localhost' } = options
-  const { trace } = options
+  const { host = '', trace } = options
   return {
     role: 'client',
     ...namesOf(options.servername, host),

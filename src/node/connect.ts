@@ -1,5 +1,6 @@
 import { connect as connectTcp, type NetConnectOpts, type TcpSocketConnectOpts } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { apiMisuse } from './api-misuse.ts'
 import type { ClientSocketOptions } from './client-terms.ts'
 import { TLSSocket } from './tls-socket.ts'
 
@@ -7,10 +8,9 @@ import { TLSSocket } from './tls-socket.ts'
 export interface ConnectionOptions
   extends ClientSocketOptions,
     Partial<Omit<TcpSocketConnectOpts, 'host' | 'port' | 'allowHalfOpen' | 'onread'>> {
-  /** 443 by default. */
   readonly port?: number | undefined
   /** Of a Unix domain socket, instead of host and port. */
-  readonly path?: string | undefined
+  readonly path?: string | null | undefined
   /** A transport, connected or on its way, instead of host and port: any Duplex. */
   readonly socket?: Duplex | undefined
   /** Whether the socket can still be written to when the server has ended: false by default. */
@@ -39,6 +39,8 @@ export function connect(path: string, options?: ConnectionOptions, onSecureConne
 export function connect(...args: unknown[]): TLSSocket {
   const options = optionsOf(args)
   const onSecureConnect = args.at(-1)
+  if (options.port === undefined && !options.path && !options.socket)
+    throw apiMisuse('ERR_MISSING_ARGS', 'connect(): give port, path or socket')
   const socket = socketOf(options)
   if (typeof onSecureConnect === 'function') socket.once('secureConnect', onSecureConnect as () => void)
   if (options.timeout) socket.setTimeout(options.timeout)
@@ -50,7 +52,8 @@ function socketOf(options: ConnectionOptions): TLSSocket {
   // What a transport of our own allows says nothing of what its user wants.
   const allowHalfOpen = options.allowHalfOpen ?? options.socket?.allowHalfOpen ?? false
   try {
-    return new TLSSocket(transport, { ...options, isServer: false, allowHalfOpen })
+    const { host = 'localhost' } = options
+    return new TLSSocket(transport, { ...options, host, isServer: false, allowHalfOpen })
   } catch (error) {
     if (!options.socket) transport.destroy()
     throw error
@@ -68,7 +71,7 @@ function optionsOf([first, ...others]: readonly unknown[]): ConnectionOptions {
 
 /** Half-open, so that the transport's end does not cut off what TLS still has to send. */
 function openTransport(options: ConnectionOptions): Duplex {
-  const { host = 'localhost', port = 443, noDelay = true } = options
+  const { host = 'localhost', port, noDelay = true } = options
   // What concerns the stream is ours to do, above TLS.
   const above = { signal: undefined, onread: undefined, timeout: undefined, highWaterMark: undefined }
   return connectTcp({ ...options, ...above, host, port, noDelay, allowHalfOpen: true } as NetConnectOpts)

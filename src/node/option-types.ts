@@ -45,6 +45,19 @@ export function readCount(name: string, value: unknown): number | undefined {
   return value
 }
 
+/** A function, `undefined` for none. */
+export function readFunction<T>(name: string, value: T): T {
+  if (value !== undefined && value !== null && typeof value !== 'function')
+    throw wrongType(name, 'a function', value)
+  return value
+}
+
+/** An object. */
+export function readObject<T>(name: string, value: T): T & object {
+  if (typeof value !== 'object' || value === null) throw wrongType(name, 'an object', value)
+  return value
+}
+
 /** The error for a value of another type than the option takes. */
 export function wrongType(name: string, wanted: string, value: unknown): ApiMisuse {
   return apiMisuse('ERR_INVALID_ARG_TYPE', `${name}: came ${typeName(value)}, wanted ${wanted}`)

@@ -22,6 +22,7 @@ import {
   readProtocols,
 } from './application-protocols.ts'
 import { readRecordSizeLimit } from './fragment-limits.ts'
+import { readCount, readFunction } from './option-types.ts'
 import {
   commonConfig,
   createSecureContext,
@@ -140,9 +141,10 @@ function keptBy(events: EventEmitter, terms: ServerTerms): ServerTerms {
   return { ...used, config: configOf(used) }
 }
 
-function refuseUseless(options: ServerSocketOptions, { certifiedKeys, anchors }: SecureContext): void {
-  if (certifiedKeys.length === 0 && !options.SNICallback)
-    throw new ApiMisuse('a server needs a certificate and its key: give cert and key')
+function refuseUseless(options: ServerSocketOptions, { anchors }: SecureContext): void {
+  readCount('handshakeTimeout', options.handshakeTimeout)
+  readFunction('SNICallback', options.SNICallback)
+  readFunction('ALPNCallback', options.ALPNCallback)
   if (clientAuthOf(options) === 'require' && anchors.length === 0 && !options.SNICallback)
     throw new ApiMisuse(
       'requestCert without ca would refuse every client: give ca, or rejectUnauthorized: false',

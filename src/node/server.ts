@@ -2,9 +2,11 @@ import { Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { ownTicketKeyBytes } from '../session/session-ticket.ts'
 import { apiMisuse } from './api-misuse.ts'
+import { readFunction, readObject, wrongType } from './option-types.ts'
 import type { SecureContext, SecureContextOptions } from './secure-context.ts'
 import { ServerNames } from './server-names.ts'
 import { type ServerOptions, type ServerTerms, serverTermsOf, termsOfServer } from './server-terms.ts'
+import { readTicketKeys } from './session-terms.ts'
 import { TLSSocket } from './tls-socket.ts'
 
 /**
@@ -45,7 +47,7 @@ export class Server extends NetServer {
 
   /** Takes new certificates, keys and algorithms for the connections to come; those that are there keep theirs. */
   setSecureContext(options: SecureContextOptions): void {
-    this.#agree({ ...withoutContext(this.#options), ...options })
+    this.#agree({ ...withoutContext(this.#options), ...readObject('options', options) })
   }
 
   /** 48 bytes: what seals the tickets, where there are any. */
@@ -55,6 +57,7 @@ export class Server extends NetServer {
 
   /** Seals and opens the tickets of connections to come with 48 bytes that all servers of them share. */
   setTicketKeys(keys: Uint8Array): void {
+    if (!readTicketKeys(keys)) throw wrongType('keys', 'a Buffer', keys)
     this.#agree({ ...this.#options, ticketKeys: keys })
     this.#ticketKeys = Buffer.from(keys)
   }
@@ -93,7 +96,11 @@ function argumentsOf(
 ): [options: ServerOptions, onSecureConnection?: (socket: TLSSocket) => void] {
   const [first, second] = args
   if (typeof first === 'function') return [{}, first as (socket: TLSSocket) => void]
-  return [(first ?? {}) as ServerOptions, second as ((socket: TLSSocket) => void) | undefined]
+  if (typeof first === 'string' || typeof first === 'number') throw wrongType('options', 'an object', first)
+  return [
+    (first ?? {}) as ServerOptions,
+    readFunction('listener', second) as ((socket: TLSSocket) => void) | undefined,
+  ]
 }
 
 /** All that `setSecureContext` replaces: what it is not given is gone, as in node:tls. */

@@ -7,14 +7,15 @@ import { type CipherSuite, cipherSuite } from '../crypto/cipher-suites.ts'
 import { type AlertDescription, type PeerAlert, TlsError } from '../errors.ts'
 import type { ClientConfig, ServerConfig, TracedMessage } from '../handshake/config.ts'
 import type { Established } from '../handshake/flow.ts'
-import { encodeClientSession } from '../session/client-session.ts'
+import { type ClientSession, encodeClientSession } from '../session/client-session.ts'
 import { maxPeerCertificateBytes } from '../session/session-record.ts'
 import { apiMisuse } from './api-misuse.ts'
 import { tlsServerEndPoint } from './channel-binding.ts'
-import { type ClientSocketOptions, clientTermsOf, namesOf } from './client-terms.ts'
+import { type ClientSocketOptions, clientTermsOf, namesOf, readSession } from './client-terms.ts'
 import { type EphemeralKeyInfo, ephemeralKeyInfo, type NoKey } from './ephemeral-key.ts'
 import { isSendFragmentLength } from './fragment-limits.ts'
 import { type HandshakeReport, handshakeReport } from './handshake-report.ts'
+import { readBytes, readCount, readFunction, readObject, wrongType } from './option-types.ts'
 import { type NoCertificate, peerCertificateOf, x509CertificateOf } from './peer-certificate.ts'
 import { type ServerSocketOptions, serverSocketTerms, serverTermsOf, termsOfServer } from './server-terms.ts'
 import { sharedSignatureAlgorithms } from './signature-names.ts'
@@ -54,6 +55,8 @@ export class TLSSocket extends TlsStream {
   readonly #host: string
   readonly #refusals: readonly TlsError[]
   #askedName: string | undefined
+  #offeredSession: ClientSession | undefined
+  #sendFragmentBytes: number | undefined
   #tracesToStderr = false
   #report: HandshakeReport | undefined
   #established: Established | undefined
@@ -67,7 +70,7 @@ export class TLSSocket extends TlsStream {
     super(transport, { allowHalfOpen, highWaterMark, signal })
     this.server = options.server
     this.#terms = terms
-    this.#host = options.host ?? 'localhost'
+    this.#host = options.host ?? ''
     this.#refusals = refusals
   }
 
@@ -158,6 +161,11 @@ export class TLSSocket extends TlsStream {
 
   /** RFC 5705; throws ApiMisuse before the handshake's end and after the connection's. */
   exportKeyingMaterial(length: number, label: string, context?: Uint8Array): Buffer {
+    const bytes = readCount('length', length)
+    if (bytes === undefined) throw wrongType('length', 'a number', length)
+    if (bytes === 0) throw apiMisuse('ERR_OUT_OF_RANGE', 'length: came 0, wanted 1 or more')
+    if (typeof label !== 'string') throw wrongType('label', 'a string', label)
+    if (context !== undefined) readBytes('context', context)
     if (!this.#established || !this.connection)
       throw apiMisuse('ERR_TLS_INVALID_STATE', 'exportKeyingMaterial(): the handshake has not ended')
     return Buffer.from(this.connection.exportKeyingMaterial(length, label, context))
@@ -179,24 +187,32 @@ export class TLSSocket extends TlsStream {
   }
 
   /** Cuts what is written into records of at most `size` bytes, 512 to 16,384, from now on; never longer than it was before. False for another size. */
-  setMaxSendFragment(size = 16_384): boolean {
-    if (!this.connection || !isSendFragmentLength(size)) return false
-    this.connection.limitWrite(size)
+  setMaxSendFragment(size: number): boolean {
+    if (typeof size !== 'number') throw wrongType('size', 'a number', size)
+    if (!isSendFragmentLength(size)) return false
+    this.#sendFragmentBytes = size
+    this.connection?.limitWrite(size)
     return true
   }
 
   /** Client: the name to ask for and to verify, while the handshake has not begun. */
   setServername(name: string): void {
-    if (typeof name !== 'string')
-      throw apiMisuse('ERR_INVALID_ARG_TYPE', `setServername(): ${typeof name} given, wanted a string`)
+    if (typeof name !== 'string') throw wrongType('name', 'a string', name)
     if (this.#role === 'server')
       throw apiMisuse('ERR_TLS_SNI_FROM_SERVER', 'setServername(): a server names nobody, its client does')
     namesOf(name, this.#host)
     this.#askedName = name
   }
 
+  /** Client: a session to offer, what `getSession()` gave, while the handshake has not begun. */
+  setSession(session: Uint8Array): void {
+    this.#offeredSession = readSession(session)
+  }
+
   /** Nothing here renegotiates: it is refused as by a node:tls where that is disabled (docs/decisions/0030-no-renegotiation.md). */
-  renegotiate(_options: object, callback?: (error: Error | null) => void): boolean | undefined {
+  renegotiate(options: object, callback?: (error: Error | null) => void): boolean | undefined {
+    readObject('options', options)
+    readFunction('callback', callback)
     if (this.destroyed) return undefined
     const error = new Error('TLS session renegotiation disabled for this socket')
     if (callback) process.nextTick(callback, Object.assign(error, { code: 'ERR_TLS_RENEGOTIATION_DISABLED' }))
@@ -214,6 +230,7 @@ export class TLSSocket extends TlsStream {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     super._destroy(error, done)
     this.#terms.wipe?.()
+    this.#offeredSession?.session.masterSecret.wipe()
   }
 
   protected override beginningTerms(): SocketTerms {
@@ -221,7 +238,8 @@ export class TLSSocket extends TlsStream {
     const keylog = config.keylog === true || this.listenerCount('keylog') > 0
     const trace = this.#tracesToStderr ? printTraced : config.trace
     const named = this.#askedName === undefined ? {} : namesOf(this.#askedName, this.#host)
-    return { ...others, config: { ...config, ...named, keylog, ...(trace && { trace }) } }
+    const offered = this.#offeredSession && { session: this.#offeredSession }
+    return { ...others, config: { ...config, ...named, ...offered, keylog, ...(trace && { trace }) } }
   }
 
   protected override receiveEvent(event: ConnectionEvent): void {
@@ -248,6 +266,7 @@ export class TLSSocket extends TlsStream {
   #receiveEstablished(event: EstablishedEvent): void {
     const { established } = event
     this.open()
+    if (this.#sendFragmentBytes !== undefined) this.connection?.limitWrite(this.#sendFragmentBytes)
     const { config } = this.#terms
     this.#established = established
     this.#report = this.#reportOf(event)

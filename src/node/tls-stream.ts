@@ -4,7 +4,9 @@ import { addAbortSignal, type Duplex } from 'node:stream'
 import { Connection, type ConnectionEvent } from '../connection/connection.ts'
 import { Driver, type Timers } from '../driver/driver.ts'
 import { ApiMisuse } from '../errors.ts'
+import { apiMisuse } from './api-misuse.ts'
 import { IdleTimer } from './idle-timer.ts'
+import { readFunction, wrongType } from './option-types.ts'
 import type { SocketTerms } from './socket-terms.ts'
 import { addressNames, bytesOfChunk, connectingEvents, isConnecting, linger, takeOver } from './transport.ts'
 
@@ -50,7 +52,7 @@ export abstract class TlsStream extends Socket {
 
   static {
     const getters: Record<string, (stream: TlsStream) => unknown> = {
-      pending: stream => stream.connecting,
+      pending: stream => stream.connecting || stream.destroyed,
       bufferSize: stream => stream.writableLength,
       bytesRead: stream => stream.#bytesRead,
       bytesWritten: stream => stream.#bytesWritten + stream.writableLength,
@@ -151,6 +153,10 @@ export abstract class TlsStream extends Socket {
 
   override setTimeout(timeoutMs: number, callback?: () => void): this {
     if (this.destroyed) return this
+    if (typeof timeoutMs !== 'number') throw wrongType('msecs', 'a number', timeoutMs)
+    if (!(timeoutMs >= 0 && timeoutMs < Number.POSITIVE_INFINITY))
+      throw apiMisuse('ERR_OUT_OF_RANGE', `msecs: came ${timeoutMs}, wanted 0 or more`)
+    readFunction('callback', callback)
     setOf<{ timeout?: number }>(this).timeout = timeoutMs
     this.#idle.set(timeoutMs)
     if (callback && timeoutMs === 0) this.removeListener('timeout', callback)
@@ -211,7 +217,7 @@ export abstract class TlsStream extends Socket {
     const transport = this.#transport
     if (this.destroyed) return
     if (transport.destroyed || !transport.writable) {
-      this.destroy(closedError('before the handshake'))
+      this.destroy(transport.errored ?? closedError('before the handshake'))
       return
     }
     const { config, answers, lookupTimeoutMs } = this.beginningTerms()

@@ -92,7 +92,7 @@ describe('ALPN', () => {
         throw new Error('no')
       },
     ],
-    ['misuses something else', () => createServer({}) && 'h2'],
+    ['misuses something else', () => createServer({ key: 'none' }) && 'h2'],
   ])('one that %s ends that connection, and no more', async (_what, ALPNCallback) => {
     const { server, port } = await serve({ ALPNCallback })
     const failed = once(server, 'tlsClientError')
