@@ -164,8 +164,7 @@ function sessionOf(socket: TLSSocket): OpensslSession | undefined {
   const der = socket.getSession()
   if (der === undefined) return undefined
   try {
-    const session = readOpensslSession(der)
-    return { ...session, id: session.id.slice() }
+    return readOpensslSession(der)
   } catch {
     return undefined
   } finally {

@@ -13,7 +13,7 @@ import { constructedTag, readContents, readSmallNumber, Tag, wholeValue } from '
 export interface OpensslSession {
   /** 0x0303 for TLS 1.2. */
   readonly protocolVersion: number
-  /** Empty where the client has a ticket instead (RFC 5077 §3.4). A view of the DER. */
+  /** Empty where the client has a ticket instead (RFC 5077 §3.4). A copy. */
   readonly id: Uint8Array
   /** ms since 1970, in whole seconds. */
   readonly createdMs: number
@@ -27,7 +27,8 @@ export function readOpensslSession(der: Uint8Array): OpensslSession {
     fields.take(Tag.integer, 'version')
     const protocolVersion = readSmallNumber(fields.take(Tag.integer, 'ssl_version'), 0xffff)
     fields.take(Tag.octetString, 'cipher')
-    const id = fields.take(Tag.octetString, 'session_id').contents
+    // Not `slice`: that of a Buffer is a view.
+    const id = Uint8Array.from(fields.take(Tag.octetString, 'session_id').contents)
     fields.take(Tag.octetString, 'master_key')
     const numberAt = (tag: number, name: string) =>
       fields.inside(constructedTag(tag), name, inner => readSmallNumber(inner.next(name), 2 ** 47))

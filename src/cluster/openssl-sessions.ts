@@ -103,7 +103,7 @@ export class OpensslSessions {
     try {
       const record = decodeOpensslRecord(opened.plaintext)
       if (hasExpired(record, nowMs)) return { miss: 'expired' }
-      return equalBytes(record.policyHash, policyHash) ? { der: record.der.slice() } : { miss: 'policy' }
+      return equalBytes(record.policyHash, policyHash) ? { der: Uint8Array.from(record.der) } : { miss: 'policy' }
     } finally {
       opened.plaintext.fill(0)
     }
@@ -125,7 +125,7 @@ const foreign: Miss = { miss: 'foreign_id' }
 const label = asciiBytes('OpenSSL session ')
 
 /** Of more bytes than an ID of ours has: the same 32 bytes, drawn by a server of each kind, lie in two places. */
-function storageKeyOf(keys: EpochKeys, id: Uint8Array): Uint8Array {
+export function storageKeyOf(keys: EpochKeys, id: Uint8Array): Uint8Array {
   return keys.storageKey(concatBytes(label, id))
 }
 
