@@ -4,7 +4,6 @@
  * owner is this very server goes over HTTP like any other: that happens where it is the only node, or another
  * server drew the ID.
  */
-import { LRUCache } from 'lru-cache'
 import { emptyBytes } from '../bytes.ts'
 import type { RandomBytes } from '../crypto/provider.ts'
 import type { SessionCache } from '../driver/session-cache.ts'
@@ -12,14 +11,14 @@ import type { Lookup, MissReason } from '../handshake/effects.ts'
 import { hasExpired, maxLifetimeSeconds, type Session } from '../session/session.ts'
 import { maxPeerCertificateBytes } from '../session/session-record.ts'
 import type { SessionTickets } from '../session/session-ticket.ts'
-import { toBase64url } from './base64url.ts'
 import type { EpochKeys } from './epoch-keys.ts'
 import type { ClusterKeys } from './keys.ts'
+import { OpensslSessions } from './openssl-sessions.ts'
 import type { OwnerChoice } from './owner-choice.ts'
 import { openSession, sealSession } from './sealed-record.ts'
 import { type DrawnId, SessionIds } from './session-ids.ts'
-import { type SessionStore, StoreFailure, type StoreFailureReason } from './session-store.ts'
-import { SingleFlight, startedNow } from './single-flight.ts'
+import type { SessionStore } from './session-store.ts'
+import { SharedRecords, type SharedRecordsCounters, zeroRecordsCounters } from './shared-records.ts'
 import { clusterTickets } from './ticket-keys.ts'
 
 export interface ClusterSessionCacheOptions {
@@ -33,24 +32,16 @@ export interface ClusterSessionCacheOptions {
   readonly now: () => number
 }
 
-export interface ClusterSessionCacheCounters {
+export interface ClusterSessionCacheCounters extends SharedRecordsCounters {
   drawn: number
   /** IDs thrown away because their owner did not suit. */
   redrawn: number
   /** IDs that had to be taken with an owner that does not suit. */
   unsuited: number
   readonly lookups: Record<'hit' | MissReason, number>
-  /** `unstorable`: a session that is over, or does not fit a record, or whose ID is not ours. */
-  readonly store_put_total: Record<'ok' | 'unstorable' | StoreFailureReason, number>
-  readonly store_delete_total: Record<'ok' | StoreFailureReason, number>
   /** Sessions forgotten after a fatal alert: by a client's fault, or by somebody who saw its ID (SECURITY.md). */
   forgotten: number
-  /** Look-ups that waited for the answer to another's. */
-  shared_lookups: number
 }
-
-/** So many forgotten sessions are remembered here, in case an owner could not be told. */
-const maxForgotten = 16_384
 
 /** What a TLS server of a cluster asks of its sessions; every failure in here is a miss. */
 export class ClusterSessionCache implements SessionCache {
@@ -59,27 +50,26 @@ export class ClusterSessionCache implements SessionCache {
     redrawn: 0,
     unsuited: 0,
     lookups: zeroLookups(),
-    store_put_total: { unstorable: 0, ...zeroResults() },
-    store_delete_total: zeroResults(),
     forgotten: 0,
-    shared_lookups: 0,
+    ...zeroRecordsCounters(),
   }
   /** Under the cluster's key: what one server seals, any other opens. */
   readonly tickets: SessionTickets
+  /** Sessions of node:tls servers, which lie beside ours: `attachSessionStore` asks here. */
+  readonly openssl: OpensslSessions
   readonly #keys: ClusterKeys
-  readonly #store: SessionStore
+  readonly #records: SharedRecords
   readonly #random: RandomBytes
   readonly #now: () => number
   readonly #ids: SessionIds
   readonly #owners: OwnerChoice | undefined
-  readonly #reads = new SingleFlight<Uint8Array | undefined>()
-  readonly #forgotten = new LRUCache<string, true>({ max: maxForgotten })
-  /** The last PUT or DELETE under way for each storage key. */
-  readonly #underWay = new Map<string, Promise<void>>()
 
   constructor({ keys, store, owners, random, now }: ClusterSessionCacheOptions) {
     this.#keys = keys
-    this.#store = store
+    const { counters } = this
+    const records = new SharedRecords({ store, counters })
+    this.#records = records
+    this.openssl = new OpensslSessions({ keys, records, counters, random, now })
     this.#random = random
     this.#now = now
     this.#ids = new SessionIds({ keys, now })
@@ -101,7 +91,9 @@ export class ClusterSessionCache implements SessionCache {
   load(id: Uint8Array, signal: AbortSignal): Lookup | Promise<Lookup> {
     const keys = this.#ids.check(id)
     if (typeof keys === 'string') return this.#counted({ miss: keys })
-    return this.#fetch(keys.storageKey(id), signal).then(lookup => this.#counted(lookup))
+    const storageKey = keys.storageKey(id)
+    const open = (sealed: Uint8Array) => this.#open(sealed, storageKey)
+    return this.#records.read(storageKey, signal, open).then(lookup => this.#counted(lookup))
   }
 
   /** Seals the session and sends it to its owners. A session that is over, or too large, is not stored. */
@@ -119,9 +111,7 @@ export class ClusterSessionCache implements SessionCache {
     // A creation time a little ahead of our clock must not ask a node for more than it gives.
     const restMs = Math.ceil(session.createdMs + session.lifetimeSeconds * 1000 - nowMs)
     const lifetimeMs = Math.min(restMs, maxLifetimeSeconds * 1000)
-    this.#afterOthers(storageKey, this.counters.store_put_total, () =>
-      this.#put(storageKey, sealed, lifetimeMs),
-    )
+    this.#records.put(storageKey, sealed, lifetimeMs)
   }
 
   /** Deletes the session from its owners, after a PUT of ours that may be under way; this server will not resume it whatever becomes of that. */
@@ -129,7 +119,7 @@ export class ClusterSessionCache implements SessionCache {
     const keys = this.#ids.check(id)
     if (typeof keys === 'string') return
     this.counters.forgotten++
-    this.#delete(keys.storageKey(id))
+    this.#records.delete(keys.storageKey(id))
   }
 
   /** The node ID of the first owner; `undefined` for an ID that is not ours, and where the store places by itself. */
@@ -139,21 +129,8 @@ export class ClusterSessionCache implements SessionCache {
   }
 
   /** Waits for what is under way, `timeoutMs` at most: a server that shuts down hands its sessions over first. Returns how many were left. */
-  async flush(timeoutMs = 200): Promise<number> {
-    let isOver = false
-    let timer: NodeJS.Timeout | undefined
-    const timeout = new Promise<void>(resolve => {
-      timer = setTimeout(() => {
-        isOver = true
-        resolve()
-      }, timeoutMs)
-    })
-    // What ends may be followed by more: a DELETE after a PUT that met another session.
-    while (this.#underWay.size > 0 && !isOver) {
-      await Promise.race([Promise.all(this.#underWay.values()), timeout])
-    }
-    clearTimeout(timer)
-    return this.#underWay.size
+  flush(timeoutMs = 200): Promise<number> {
+    return this.#records.flush(timeoutMs)
   }
 
   #drawFor(owners: OwnerChoice, random: RandomBytes): DrawnId | undefined {
@@ -168,51 +145,17 @@ export class ClusterSessionCache implements SessionCache {
     return drawn
   }
 
-  async #fetch(storageKey: Uint8Array, signal: AbortSignal): Promise<Lookup> {
-    const name = toBase64url(storageKey)
-    if (this.#forgotten.has(name)) return { miss: 'miss' }
-    try {
-      let isOwn = false
-      const sealed = await this.#reads.run(name, signal, end => {
-        isOwn = true
-        return this.#store.get(storageKey, end)
-      })
-      if (!isOwn) this.counters.shared_lookups++
-      // It may have been forgotten meanwhile.
-      if (sealed === undefined || this.#forgotten.has(name)) return { miss: 'miss' }
-      const nowMs = this.#now()
-      const lookup = openSession(sealed, { keys: this.#keys, storageKey, nowMs })
-      if ('session' in lookup && hasExpired(lookup.session, nowMs)) {
-        lookup.session.masterSecret.wipe()
-        return { miss: 'expired' }
-      }
-      return lookup
-    } catch (error) {
-      return { miss: signal.aborted ? 'timeout' : missReasonOf(error) }
-    }
+  #open(sealed: Uint8Array, storageKey: Uint8Array): Lookup {
+    const nowMs = this.#now()
+    const lookup = openSession(sealed, { keys: this.#keys, storageKey, nowMs })
+    if ('miss' in lookup || !hasExpired(lookup.session, nowMs)) return lookup
+    lookup.session.masterSecret.wipe()
+    return { miss: 'expired' }
   }
 
   #counted(lookup: Lookup): Lookup {
     this.counters.lookups['session' in lookup ? 'hit' : lookup.miss]++
     return lookup
-  }
-
-  /**
-   * Two sessions under one ID, as from a virtual machine that was copied with its random numbers: nobody can tell
-   * whose client returns with it, so neither is kept, and both draw another with their next full handshake.
-   */
-  async #put(storageKey: Uint8Array, sealed: Uint8Array, lifetimeMs: number): Promise<void> {
-    try {
-      await this.#store.put(storageKey, sealed, lifetimeMs)
-    } catch (error) {
-      if (reasonOf(error) === 'conflict') this.#delete(storageKey)
-      throw error
-    }
-  }
-
-  #delete(storageKey: Uint8Array): void {
-    this.#forgotten.set(toBase64url(storageKey), true)
-    this.#afterOthers(storageKey, this.counters.store_delete_total, () => this.#store.delete(storageKey))
   }
 
   #seal(session: Session, keys: EpochKeys, storageKey: Uint8Array): Uint8Array | undefined {
@@ -224,32 +167,6 @@ export class ClusterSessionCache implements SessionCache {
       return undefined
     }
   }
-
-  /**
-   * Starts `operation` once what is under way for the key is done: a DELETE never overtakes the PUT it is
-   * meant for. Its failure is counted, and goes no further.
-   */
-  #afterOthers(
-    storageKey: Uint8Array,
-    totals: Record<'ok' | StoreFailureReason, number>,
-    operation: () => Promise<void>,
-  ): void {
-    const name = toBase64url(storageKey)
-    const earlier = this.#underWay.get(name)
-    const count = (result: 'ok' | StoreFailureReason) => {
-      totals[result]++
-    }
-    const started = earlier === undefined ? startedNow(operation) : earlier.then(operation)
-    const ended: Promise<void> = started
-      .then(
-        () => count('ok'),
-        error => count(reasonOf(error)),
-      )
-      .then(() => {
-        if (this.#underWay.get(name) === ended) this.#underWay.delete(name)
-      })
-    this.#underWay.set(name, ended)
-  }
 }
 
 function isStorable(session: Session, nowMs: number): boolean {
@@ -258,20 +175,6 @@ function isStorable(session: Session, nowMs: number): boolean {
     session.peerCertificate.length <= maxPeerCertificateBytes &&
     !hasExpired(session, nowMs)
   )
-}
-
-function reasonOf(error: unknown): StoreFailureReason {
-  return error instanceof StoreFailure ? error.reason : 'error'
-}
-
-/** The word for a look-up that failed. */
-function missReasonOf(error: unknown): MissReason {
-  const reason = reasonOf(error)
-  return reason === 'timeout' || reason === 'breaker' ? reason : 'error'
-}
-
-function zeroResults(): Record<'ok' | StoreFailureReason, number> {
-  return { ok: 0, timeout: 0, conflict: 0, gone: 0, breaker: 0, error: 0 }
 }
 
 function zeroLookups(): ClusterSessionCacheCounters['lookups'] {

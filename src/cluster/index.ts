@@ -1,5 +1,6 @@
 /** `ringtls/cluster`: sessions that any server of a cluster resumes. */
 
+export { type AttachOptions, attachSessionStore } from './attach-session-store.ts'
 export type { BreakerState } from './circuit-breaker.ts'
 export {
   changeFindings,

@@ -39,7 +39,7 @@ export const maxLifetimeSeconds = 24 * 60 * 60
 export const clockSkewToleranceMs = 5000
 
 /** Whether the session may not be resumed any more, or not yet: a record from further ahead than the skew is refused. */
-export function hasExpired(session: Session, nowMs: number): boolean {
+export function hasExpired(session: Pick<Session, 'createdMs' | 'lifetimeSeconds'>, nowMs: number): boolean {
   const lifetimeMs = Math.min(session.lifetimeSeconds, maxLifetimeSeconds) * 1000
   const ageMs = nowMs - session.createdMs
   return ageMs >= lifetimeMs || ageMs < -clockSkewToleranceMs

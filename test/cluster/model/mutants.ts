@@ -153,14 +153,20 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a fatal alert deletes nothing',
     rule: 'healed',
-    edits: [{ file: 'cluster/cluster-session-cache.ts', find: 'this.#delete(keys.storageKey(id))', put: '' }],
+    edits: [
+      {
+        file: 'cluster/cluster-session-cache.ts',
+        find: 'this.#records.delete(keys.storageKey(id))',
+        put: '',
+      },
+    ],
   },
   {
     name: 'a node that is not there ends the handshake',
     rule: 'handshake',
     edits: [
       {
-        file: 'cluster/cluster-session-cache.ts',
+        file: 'cluster/shared-records.ts',
         find: "return { miss: signal.aborted ? 'timeout' : missReasonOf(error) }",
         put: 'throw error',
       },
