@@ -1,4 +1,4 @@
-/** The core of ringtls: TLS 1.2 without I/O (RFC 5246). For sockets see `ringtls/node`. */
+/** The core of ringtls: TLS 1.2 without I/O (RFC 5246). Run it with `ringtls/driver`; for sockets see `ringtls/node`. */
 export { Connection, type ConnectionEvent, type ConnectionState, type Step } from './connection/connection.ts'
 export {
   type CipherSuiteName,
@@ -42,3 +42,6 @@ export { Secret } from './secret.ts'
 export { type ClientSession, decodeClientSession, encodeClientSession } from './session/client-session.ts'
 export type { Session } from './session/session.ts'
 export { decodeSession, encodeSession } from './session/session-record.ts'
+export type { Certificate } from './x509/certificate.ts'
+export { certificatesFromPem } from './x509/certificate-pem.ts'
+export { type CertifiedKey, certifiedKey } from './x509/certified-key.ts'

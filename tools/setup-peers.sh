@@ -44,9 +44,19 @@ else
 fi
 rm -rf "$valkey"
 
+# Other releases of Node that the package must work on; npm carries their binaries.
+node=$(mktemp -d)
+for major in 22 24; do
+  archive=$(cd "$node" && npm pack --silent "node-linux-$(node -p process.arch)@$major")
+  tar -xzf "$node/$archive" -C "$node" package/bin/node
+  install -m 755 "$node/package/bin/node" "$built/node-$major"
+done
+rm -rf "$node"
+
 for peer in "openssl version" "curl --version" "gnutls-cli --version" "python3 --version" "go version" \
   "javac --version" "cargo --version" "chromium --version" "firefox-esr --version" "haproxy -v" "nginx -v" \
-  "redis-server --version" "memcached --version" "$built/valkey-server --version"; do
+  "redis-server --version" "memcached --version" "$built/valkey-server --version" \
+  "$built/node-22 --version" "$built/node-24 --version"; do
   $peer 2>&1 | head -n 1
 done
 dpkg-query --show libnss3-tools

@@ -24,6 +24,8 @@ const trials: Readonly<Record<Peer, { readonly args: readonly string[]; readonly
   'redis-sentinel': { args: ['--version'], exitCode: 0 },
   'redis-cli': { args: ['--version'], exitCode: 0 },
   'valkey-server': { args: ['--version'], exitCode: 0 },
+  'node-22': { args: ['--version'], exitCode: 0 },
+  'node-24': { args: ['--version'], exitCode: 0 },
   memcached: { args: ['--version'], exitCode: 0 },
   // Nothing to do, so they end.
   go: { args: [], exitCode: 0 },

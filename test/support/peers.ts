@@ -1,5 +1,5 @@
 /** The TLS programs that others wrote: whether they are here, running them as clients, starting them as servers. */
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, isAbsolute, join } from 'node:path'
@@ -28,8 +28,10 @@ export type Program =
 /** Libraries, in small programs of our own around them: `npm run setup:peers` builds test/interop/peers. */
 export type Library = 'go' | 'java' | 'rustls'
 /** Programs that Debian does not have: `npm run setup:peers` leaves them beside those it builds. */
-export type Fetched = 'valkey-server'
+export type Fetched = 'valkey-server' | 'node-22' | 'node-24'
 export type Peer = Program | Library | Fetched
+/** What answers over the network: there is no program to run. */
+export type Service = 'npm-registry'
 
 /** Where setup:peers leaves what it built. */
 const built = process.env.RINGTLS_PEERS ?? fileURLToPath(new URL('../../build/peers', import.meta.url))
@@ -38,9 +40,12 @@ const built = process.env.RINGTLS_PEERS ?? fileURLToPath(new URL('../../build/pe
 function commandOf(peer: Peer): { program: string; first: readonly string[]; file?: string } {
   if (peer === 'java')
     return { program: peer, first: ['-cp', built, 'Peer'], file: join(built, 'Peer.class') }
-  if (peer === 'go' || peer === 'rustls' || peer === 'valkey-server')
-    return { program: join(built, peer), first: [] }
+  if (peer === 'go' || peer === 'rustls' || isFetched(peer)) return { program: join(built, peer), first: [] }
   return { program: peer, first: [] }
+}
+
+function isFetched(peer: Peer): peer is Fetched {
+  return peer === 'valkey-server' || peer === 'node-22' || peer === 'node-24'
 }
 
 /** Long enough for two busy cores; who takes longer hangs. */
@@ -50,23 +55,31 @@ const defaultDeadlineMs = 15_000
  * Declares tests that talk to a foreign program. Where it is missing they become one test that is skipped
  * and says so, or that fails when RINGTLS_REQUIRE_PEERS=1.
  */
-export function needs(peer: Peer, declare: () => void): void {
+export function needs(peer: Peer | Service, declare: () => void): void {
   if (isHere(peer)) {
     declare()
   } else if (process.env.RINGTLS_REQUIRE_PEERS === '1') {
     test(`needs ${peer}, see npm run setup:peers`, () => {
-      throw new Error(`${peer} is not on the PATH or not built, and RINGTLS_REQUIRE_PEERS=1 asks for it`)
+      throw new Error(
+        `${peer} is not on the PATH, not built or does not answer, and RINGTLS_REQUIRE_PEERS=1 asks for it`,
+      )
     })
   } else {
     test.skip(`skipped: needs ${peer}, see npm run setup:peers`, () => {})
   }
 }
 
-function isHere(peer: Peer): boolean {
+function isHere(peer: Peer | Service): boolean {
+  if (peer === 'npm-registry') return doesRegistryAnswer()
   const { program, file } = commandOf(peer)
   const directories = isAbsolute(program) ? [''] : (process.env.PATH ?? '').split(delimiter)
   const isProgram = directories.some(directory => isAccessible(join(directory, program), constants.X_OK))
   return isProgram && (file === undefined || isAccessible(file, constants.R_OK))
+}
+
+function doesRegistryAnswer(): boolean {
+  const args = ['ping', '--fetch-retries=0', '--fetch-timeout=5000']
+  return spawnSync('npm', args, { stdio: 'ignore', timeout: 20_000 }).status === 0
 }
 
 function isAccessible(file: string, mode: number): boolean {

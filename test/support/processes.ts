@@ -186,7 +186,7 @@ export async function startServers(
   return servers.map(server => ({ ...server, cluster: files }))
 }
 
-function exitOf(child: ChildProcess): Promise<number | null> {
+export function exitOf(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve, reject) => {
     child.once('close', code => {
       children.delete(child)
@@ -196,7 +196,7 @@ function exitOf(child: ChildProcess): Promise<number | null> {
   })
 }
 
-async function textOf(stream: NodeJS.ReadableStream | null): Promise<string> {
+export async function textOf(stream: NodeJS.ReadableStream | null): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of stream ?? []) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks).toString('utf8')
