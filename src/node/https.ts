@@ -18,36 +18,21 @@ export const globalAgent = new Agent({ keepAlive: true, scheduling: 'lifo', time
 
 type OnResponse = (response: IncomingMessage) => void
 
-/** As https.request: `options` are those of HTTP, of `connect` and `agent`. */
-export function request(options: RequestOptions | string | URL, onResponse?: OnResponse): ClientRequest
-export function request(url: string | URL, options: RequestOptions, onResponse?: OnResponse): ClientRequest
-export function request(
-  target: RequestOptions | string | URL,
-  second?: RequestOptions | OnResponse,
-  third?: OnResponse,
-): ClientRequest {
-  return send(target, second, third)
-}
+/** As in node:http: a URL, options or both; options are those of HTTP, of `connect`, and `agent`. */
+export type RequestArguments =
+  | [target: RequestOptions | string | URL, onResponse?: OnResponse]
+  | [url: string | URL, options: RequestOptions, onResponse?: OnResponse]
 
-/** A request without a body, sent at once. */
-export function get(options: RequestOptions | string | URL, onResponse?: OnResponse): ClientRequest
-export function get(url: string | URL, options: RequestOptions, onResponse?: OnResponse): ClientRequest
-export function get(
-  target: RequestOptions | string | URL,
-  second?: RequestOptions | OnResponse,
-  third?: OnResponse,
-): ClientRequest {
-  return send(target, second, third).end()
-}
-
-/** Of HTTP all is node:http's; this only says where a connection comes from, and what port and protocol stand for themselves. */
-function send(
-  target: RequestOptions | string | URL,
-  second?: RequestOptions | OnResponse,
-  third?: OnResponse,
-): ClientRequest {
+/** As https.request. Of HTTP all is node:http's; what is ours is the agent, and so the port, the protocol and the connection. */
+export function request(...args: RequestArguments): ClientRequest {
+  const [target, second, third] = args
   const [options, onResponse] = typeof second === 'function' ? [{}, second] : [second ?? {}, third]
   if (typeof target === 'string' || target instanceof URL)
     return httpRequest(target, { ...options, _defaultAgent: globalAgent }, onResponse)
   return httpRequest({ ...target, ...options, _defaultAgent: globalAgent }, onResponse)
+}
+
+/** A request without a body, sent at once. */
+export function get(...args: RequestArguments): ClientRequest {
+  return request(...args).end()
 }
