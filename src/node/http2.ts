@@ -12,7 +12,8 @@ import {
 } from 'node:http2'
 import { type ConnectionOptions, connect as connectTls } from './connect.ts'
 import { overTls } from './over-tls.ts'
-import type { Server as TlsServer, ServerOptions as TlsServerOptions } from './server.ts'
+import type { Server as TlsServer } from './server.ts'
+import type { ServerOptions as TlsServerOptions } from './server-terms.ts'
 import { TLSSocket } from './tls-socket.ts'
 
 export type SecureServerOptions = TlsServerOptions &
@@ -24,7 +25,8 @@ export type SecureServerOptions = TlsServerOptions &
 type OnRequest = (request: Http2ServerRequest, response: Http2ServerResponse) => void
 
 /** An HTTP/2 server, with the methods of TLS that a server has. */
-export type Http2SecureServer = Http2Server & Pick<TlsServer, 'addContext'>
+export type Http2SecureServer = Http2Server &
+  Pick<TlsServer, 'addContext' | 'setSecureContext' | 'getTicketKeys' | 'setTicketKeys'>
 
 /**
  * Creates an HTTP/2 server; call `listen` as on a net.Server. It is node:http2's, and emits what a TLS server does besides. What a
@@ -34,7 +36,7 @@ export function createSecureServer(options: SecureServerOptions, onRequest?: OnR
   const server = createServer(options, onRequest)
   const { ALPNProtocols, ALPNCallback, allowHTTP1 = false } = options
   const protocols = allowHTTP1 ? ['h2', 'http/1.1'] : ['h2']
-  // Node reads there whose the requests of HTTP/1.1 are, before it says so itself.
+  // Requests of HTTP/1.1 are made as the socket's server says, which is this one and not the one of TLS.
   server.prependListener('secureConnection', (socket: TLSSocket) => Object.assign(socket, { server }))
   const tls = overTls(
     server,
@@ -42,7 +44,10 @@ export function createSecureServer(options: SecureServerOptions, onRequest?: OnR
   )
   server.on('session', showTls)
   return Object.assign(server, {
-    addContext: (...args: Parameters<TlsServer['addContext']>) => tls.addContext(...args),
+    addContext: tls.addContext.bind(tls),
+    setSecureContext: tls.setSecureContext.bind(tls),
+    getTicketKeys: tls.getTicketKeys.bind(tls),
+    setTicketKeys: tls.setTicketKeys.bind(tls),
   })
 }
 

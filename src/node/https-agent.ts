@@ -42,8 +42,7 @@ export class Agent extends NodeAgent {
   override createConnection(options: RequestOptions): TLSSocket {
     const name = this.getName(options)
     const session = options.session ?? this.#sessions?.get(name)
-    // A server without a store of sessions, as node:https's is by itself, resumes by ticket alone.
-    const socket = connect({ tickets: true, ...options, session })
+    const socket = connect({ ...options, session })
     socket.on('session', (made: Buffer) => this.#sessions?.set(name, made))
     socket.once('close', (hadError: boolean) => {
       if (hadError) this.#sessions?.delete(name)

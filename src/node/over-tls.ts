@@ -1,6 +1,7 @@
 /** Our TLS under a server of Node's own that knows none: of HTTP, of HTTP/2. */
 import type { Server as NetServer } from 'node:net'
-import { createServer, type Server, type ServerOptions } from './server.ts'
+import { createServer, type Server } from './server.ts'
+import type { ServerOptions } from './server-terms.ts'
 import type { TLSSocket } from './tls-socket.ts'
 
 /** Events that ask or tell something only where somebody listens. */

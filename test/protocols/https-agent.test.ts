@@ -63,7 +63,7 @@ describe('sessions', () => {
     request.on('error', () => {})
     const [socket] = (await once(request, 'socket')) as [TLSSocket]
     socket.once('secureConnect', () => socket.destroy(new Error('broken')))
-    await once(socket, 'close')
+    await new Promise(resolve => socket.once('close', resolve))
     return [first, ...(await resumptions(https, port, [{ agent }]))]
   })
 })

@@ -51,7 +51,7 @@ describe('connections', () => {
   })
 
   likeNode('end after as many requests as they may carry', async https => {
-    const { server, port } = await startHttps(https)
+    const { server, port } = await startHttps(https, undefined, { keepAliveTimeout: 20 })
     server.maxRequestsPerSocket = 2
     return [await talk(port, get + get + get)]
   })
