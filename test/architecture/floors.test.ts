@@ -29,7 +29,12 @@ const adapters: Readonly<
   'providers/node': { rooms: [], packages: [], node: true },
   // Of the cluster, what seals the records of a store that somebody brings along. PKCS #12 is read in pki, by node-forge, which is
   // loaded for the first such file.
-  node: { rooms: ['providers/noble', 'providers/node', 'cluster', 'pki'], packages: [], node: true },
+  // An agent's sessions are a cache with a bound.
+  node: {
+    rooms: ['providers/noble', 'providers/node', 'cluster', 'pki'],
+    packages: ['lru-cache'],
+    node: true,
+  },
   // Clients of engines are loaded only where a store's URL names one; who has none installs none.
   cluster: {
     rooms: [],
