@@ -20,7 +20,7 @@ async function secured({ client, keep }: Stage, socket: TLSSocket): Promise<TLSS
   client.watch(socket, ...uptoSecure)
   await once(socket, 'secureConnect')
   client.log('then', {
-    ...{ authorized: socket.authorized, encrypted: socket.encrypted, servername: socket.servername },
+    ...{ authorized: socket.authorized, encrypted: socket.encrypted },
     ...{ remoteAddress: socket.remoteAddress, connecting: socket.connecting, pending: socket.pending },
   })
   return socket
@@ -261,7 +261,7 @@ describe('how connect ends early', () => {
   parity('signal: aborted after the handshake', async ({ client, serve, open }) => {
     const { port } = await serve()
     const controller = new AbortController()
-    const socket = open(port, { signal: controller.signal } as ConnectionOptions)
+    const socket = open(port, { signal: controller.signal })
     const closed = next(socket, 'close')
     await once(socket, 'secureConnect')
     controller.abort()

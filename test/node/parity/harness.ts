@@ -40,14 +40,18 @@ export interface Stage {
   /** Has a server listen on a port of the system's choice. */
   readonly listen: (server: NetServer) => Promise<number>
   /** A client that trusts the fixtures' authorities and logs its errors. */
-  readonly open: (
-    port: number,
-    options?: nodeTls.ConnectionOptions,
-    onSecureConnect?: () => void,
-  ) => nodeTls.TLSSocket
+  readonly open: (port: number, options?: ClientOptions, onSecureConnect?: () => void) => nodeTls.TLSSocket
   /** Has something destroyed when the script has ended. */
   readonly keep: <T extends { destroy(): unknown }>(resource: T) => T
 }
+
+/** What connect takes and its types do not say. */
+export type ClientOptions = nodeTls.ConnectionOptions &
+  Pick<nodeTls.TLSSocketOptions, 'requestOCSP'> & {
+    readonly signal?: AbortSignal
+    readonly allowHalfOpen?: boolean
+    readonly highWaterMark?: number
+  }
 
 export interface Served {
   readonly server: nodeTls.Server
@@ -131,9 +135,13 @@ async function perform(script: Script, client: Implementation, server: Implement
         throw new Error('the script hangs')
       }),
     ])
-    return { ...told }
+    return { client: [...told.client], server: [...told.server] }
   } catch (error) {
-    return { ...told, failure: error instanceof Error ? error.message : String(error) }
+    return {
+      client: [...told.client],
+      server: [...told.server],
+      failure: error instanceof Error ? error.message : String(error),
+    }
   } finally {
     deadline.abort()
     // The last one first: what is wrapped outlives its wrapping.
@@ -179,7 +187,8 @@ function stageOf(client: End, server: End, whenOver: (clean: () => unknown) => v
     const created = server.tls.createServer({ ...identity('server'), ...server.options, ...options })
     const waiting: (() => void)[] = []
     created.on('secureConnection', socket => {
-      socket.on('error', (error: Error) => server.log('error', error))
+      // What a script does not ask for, such as how a client that it leaves behind went, is none of its lines.
+      socket.on('error', () => {})
       listener(socket)
       sockets.push(socket)
       for (const wake of waiting.splice(0)) wake()
@@ -205,6 +214,9 @@ const authorities = [fixture('ca.pem'), fixture('ec-ca.pem')]
 
 /** A certificate of the fixtures and its key. */
 export const identity = (name: string) => ({ cert: fixture(`${name}.pem`), key: fixture(`${name}.key`) })
+
+/** Options with which an end gives or takes its session as a ticket: node:tls's by default, ours where it is asked to. */
+export const withTickets = ({ isOurs }: End): object => (isOurs ? { tickets: true } : { secureOptions: 0 })
 
 /** Waits for an event and gives what it brings; unlike node's `once`, also where an 'error' comes before it. */
 export function next(emitter: EventEmitter, event: string): Promise<unknown[]> {

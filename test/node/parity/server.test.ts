@@ -4,7 +4,7 @@ import { connect as connectTcp, Server as NetServer } from 'node:net'
 import type { SecureContext, SecureContextOptions, TLSSocket, TlsOptions } from 'node:tls'
 import { describe } from 'vitest'
 import { fixture } from '../../support/fixtures.ts'
-import { codeOf, difference, identity, next, parity } from './harness.ts'
+import { codeOf, difference, identity, next, parity, type Stage } from './harness.ts'
 
 describe('ways to create a server', () => {
   parity('createServer(options, listener)', async ({ client, server, listen, open }) => {
@@ -520,7 +520,7 @@ describe('what a server tells of keys and sessions', () => {
       const answers = [response, null]
       created.on('OCSPRequest', (certificate, issuer, done) => {
         server.log('OCSPRequest', certificate, issuer)
-        setTimeout(done, 1, null, answers.shift())
+        setTimeout(done, 1, null, answers.shift() ?? null)
       })
       for (let times = 0; times < 2; times++) {
         const socket = open(port, { requestOCSP: true })
@@ -557,16 +557,15 @@ describe('what a server tells of keys and sessions', () => {
   })
 })
 
-const resumesWith =
-  (tlsOptions: TlsOptions) => async (stage: Parameters<Parameters<typeof parity>[1]>[0]) => {
-    const { client, serve, open } = stage
-    const { port } = await serve(tlsOptions)
-    const first = open(port)
-    await once(first, 'secureConnect')
-    const second = open(port, { session: first.getSession() } as Parameters<typeof open>[1])
-    await once(second, 'secureConnect')
-    client.log('reused', second.isSessionReused())
-  }
+const resumesWith = (tlsOptions: TlsOptions) => async (stage: Stage) => {
+  const { client, serve, open } = stage
+  const { port } = await serve(tlsOptions)
+  const first = open(port)
+  await once(first, 'secureConnect')
+  const second = open(port, { session: first.getSession() })
+  await once(second, 'secureConnect')
+  client.log('reused', second.isSessionReused())
+}
 
 describe('where ours is another', () => {
   difference('sessions by ID are kept without anybody’s help', resumesWith({}), {

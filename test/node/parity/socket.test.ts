@@ -5,12 +5,12 @@ import { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { describe } from 'vitest'
 import { fixture } from '../../support/fixtures.ts'
-import { type End, identity, next, parity, type Stage } from './harness.ts'
+import { type ClientOptions, type End, identity, next, parity, type Stage } from './harness.ts'
 
 /** A connected socket and its peer, both before anybody reads. */
 async function connected(
   { serve, open }: Stage,
-  options: Parameters<Stage['open']>[1] = {},
+  options: ClientOptions = {},
   listener?: Parameters<Stage['serve']>[1],
 ) {
   const { port, socket } = await serve({}, listener)
@@ -222,7 +222,7 @@ describe('what a socket tells', () => {
     await once(first, 'secureConnect')
     await new Promise(resolve => setTimeout(resolve, 50))
     client.attempt('after', () => first.getSession())
-    const second = open(port, { session: first.getSession() } as object)
+    const second = open(port, { session: first.getSession() })
     client.watch(second, 'session', 'secureConnect')
     await once(second, 'secureConnect')
     client.log('reused', first.isSessionReused(), second.isSessionReused())
