@@ -103,7 +103,9 @@ export class OpensslSessions {
     try {
       const record = decodeOpensslRecord(opened.plaintext)
       if (hasExpired(record, nowMs)) return { miss: 'expired' }
-      return equalBytes(record.policyHash, policyHash) ? { der: Uint8Array.from(record.der) } : { miss: 'policy' }
+      return equalBytes(record.policyHash, policyHash)
+        ? { der: Uint8Array.from(record.der) }
+        : { miss: 'policy' }
     } finally {
       opened.plaintext.fill(0)
     }

@@ -1,7 +1,13 @@
 import { createECDH, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { fromHex } from '../../src/bytes.ts'
-import { coordinateLength, isCurvePoint, isScalar, scalarFromSeed, seedLength } from '../../src/crypto/elliptic-curves.ts'
+import {
+  coordinateLength,
+  isCurvePoint,
+  isScalar,
+  scalarFromSeed,
+  seedLength,
+} from '../../src/crypto/elliptic-curves.ts'
 import { bytesOf, numberOf } from '../../src/crypto/finite-fields.ts'
 import type { EcCurve } from '../../src/crypto/provider.ts'
 import { publicKeyOf } from '../support/node-keys.ts'
