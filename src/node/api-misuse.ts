@@ -4,3 +4,15 @@ import { ApiMisuse } from '../errors.ts'
 export function apiMisuse(code: string, message: string): ApiMisuse & { readonly code: string } {
   return Object.assign(new ApiMisuse(message), { code })
 }
+
+/** What an application's own callback threw or gave back. It stands as the cause of our fault, and the socket emits it as it was. */
+export class CallbackError extends Error {
+  override readonly name = 'CallbackError'
+  readonly given: Error
+
+  constructor(callback: string, given: unknown) {
+    const error = given instanceof Error ? given : new Error(String(given))
+    super(`${callback}: ${error.message}`)
+    this.given = error
+  }
+}

@@ -1,4 +1,5 @@
 import { ApiMisuse } from '../errors.ts'
+import { apiMisuse, CallbackError } from './api-misuse.ts'
 
 /** Names for ALPN in order of preference; a string stands for its bytes in UTF-8, as in node:tls. */
 export type ProtocolList = readonly (string | Uint8Array)[]
@@ -28,7 +29,13 @@ export function protocolSelector(
     const selected = answerOf(callback, { servername: serverName ?? '', protocols: [...offered] })
     if (selected !== undefined && !offered.includes(selected))
       // Our caller's fault, and still an alert: an exception would end the whole server.
-      throw new Error(`ALPNCallback answered ${JSON.stringify(selected)}, which the client did not offer`)
+      throw new CallbackError(
+        'ALPNCallback',
+        apiMisuse(
+          'ERR_TLS_ALPN_CALLBACK_INVALID_RESULT',
+          `ALPNCallback answered ${JSON.stringify(selected)}, which the client did not offer`,
+        ),
+      )
     return selected
   }
 }
@@ -41,6 +48,6 @@ function answerOf(
   try {
     return callback(question)
   } catch (error) {
-    throw new Error('ALPNCallback threw', { cause: error })
+    throw new CallbackError('ALPNCallback', error)
   }
 }

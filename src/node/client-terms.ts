@@ -7,10 +7,11 @@ import type { ClientConfig, TracedMessage } from '../handshake/config.ts'
 import type { Ask, VerifiedPeer } from '../handshake/effects.ts'
 import { type ClientSession, decodeClientSession } from '../session/client-session.ts'
 import { isDnsName } from '../x509/host-name.ts'
+import { CallbackError } from './api-misuse.ts'
 import { type ProtocolList, readProtocols } from './application-protocols.ts'
 import { type FragmentLength, readFragmentLength, readRecordSizeLimit } from './fragment-limits.ts'
 import { readBytes } from './option-types.ts'
-import { peerCertificateOf } from './peer-certificate.ts'
+import { peerCertificateOf, withAnchors } from './peer-certificate.ts'
 import {
   commonConfig,
   createSecureContext,
@@ -75,6 +76,7 @@ export function clientTermsOf(options: ClientSocketOptions, hooks: SocketHooks):
       selectCertificate: selectByServerName(context.certifiedKeys),
       verifyCertificate: verifierOf(options, context, hooks),
     },
+    anchors: () => context.serverAnchors,
     handshakeTimeoutMs: options.handshakeTimeout ?? defaultHandshakeTimeoutMs,
     wipe: () => session?.session.masterSecret.wipe(),
   }
@@ -99,10 +101,14 @@ function verifierOf(
   if (!checkServerIdentity) return verify
   return ask => {
     const verified = verify({ ...ask, peerName: '' })
-    const chain = ask.chain.map(({ raw }) => raw)
-    const cause = checkServerIdentity(ask.peerName, peerCertificateOf(chain, true) as PeerCertificate)
-    if (!cause || !verified.verified) return verified
-    const refusal = new TlsError('HOSTNAME_MISMATCH', `checkServerIdentity: ${cause.message}`, { cause })
+    const chain = withAnchors(
+      ask.chain.map(({ raw }) => raw),
+      anchors,
+    )
+    const given = checkServerIdentity(ask.peerName, peerCertificateOf(chain, true) as PeerCertificate)
+    if (!given || !verified.verified) return verified
+    const cause = new CallbackError('checkServerIdentity', given)
+    const refusal = new TlsError('HOSTNAME_MISMATCH', cause.message, { cause })
     if (rejectUnauthorized) throw refusal
     onRefusal(refusal)
     return { ...verified, verified: false }

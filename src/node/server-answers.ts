@@ -9,6 +9,7 @@ import type { Answers } from '../driver/driver.ts'
 import type { TlsError } from '../errors.ts'
 import type { Ask, Policy } from '../handshake/effects.ts'
 import type { CertifiedKey } from '../x509/certified-key.ts'
+import { CallbackError } from './api-misuse.ts'
 import type { SecureContext } from './secure-context.ts'
 import type { ServerTerms } from './server-terms.ts'
 
@@ -68,7 +69,9 @@ function withStaple(
   const [leaf, issuer] = certified.certificateList.map(der => Buffer.from(der))
   return new Promise((resolve, reject) => {
     events.emit('OCSPRequest', leaf, issuer ?? null, (error?: Error | null, response?: Uint8Array | null) =>
-      error ? reject(error) : resolve(response ? { ...certified, ocspResponse: response } : certified),
+      error
+        ? reject(new CallbackError('OCSPRequest', error))
+        : resolve(response ? { ...certified, ocspResponse: response } : certified),
     )
   })
 }

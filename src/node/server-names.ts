@@ -1,3 +1,4 @@
+import { CallbackError } from './api-misuse.ts'
 import {
   requireSecureContext,
   type SecureContext,
@@ -37,9 +38,10 @@ export type SNICallback = (
 /** A callback with node:tls's manners as a promise; one that throws is as one that calls back with an error. */
 export function askForContext(ask: SNICallback, serverName: string): Promise<SecureContext | undefined> {
   const answered = new Promise<unknown>((resolve, reject) => {
-    const returned: unknown = ask(serverName, (error, context) => (error ? reject(error) : resolve(context)))
+    const refuse = (error: unknown) => reject(new CallbackError('SNICallback', error))
+    const returned: unknown = ask(serverName, (error, context) => (error ? refuse(error) : resolve(context)))
     // An async function is easily written here, and its rejection nobody else would hear.
-    Promise.resolve(returned).catch(reject)
+    Promise.resolve(returned).catch(refuse)
   })
   return answered.then(context => (context ? requireSecureContext(context, 'SNICallback') : undefined))
 }

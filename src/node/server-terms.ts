@@ -131,6 +131,7 @@ export function serverSocketTerms(terms: ServerTerms, { onRefusal }: SocketHooks
     config: { ...used.config, keylog: (events?.listenerCount('keylog') ?? 0) > 0 },
     answers: serverAnswers(used, onRefusal),
     lookupTimeoutMs: options.lookupTimeout,
+    anchors: () => terms.context.anchors,
     handshakeTimeoutMs: options.handshakeTimeout ?? defaultHandshakeTimeoutMs,
   }
 }

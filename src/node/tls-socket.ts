@@ -4,19 +4,20 @@ import type { DetailedPeerCertificate, PeerCertificate } from 'node:tls'
 import { emptyBytes, equalBytes, toHex } from '../bytes.ts'
 import type { ConnectionEvent } from '../connection/connection.ts'
 import { type CipherSuite, cipherSuite } from '../crypto/cipher-suites.ts'
-import { type AlertDescription, type PeerAlert, TlsError } from '../errors.ts'
+import { type FaultCode, type PeerAlert, TlsError } from '../errors.ts'
 import type { ClientConfig, ServerConfig, TracedMessage } from '../handshake/config.ts'
 import type { Established } from '../handshake/flow.ts'
 import { type ClientSession, encodeClientSession } from '../session/client-session.ts'
 import { maxPeerCertificateBytes } from '../session/session-record.ts'
-import { apiMisuse } from './api-misuse.ts'
+import { apiMisuse, CallbackError } from './api-misuse.ts'
 import { tlsServerEndPoint } from './channel-binding.ts'
 import { type ClientSocketOptions, clientTermsOf, namesOf, readSession } from './client-terms.ts'
 import { type EphemeralKeyInfo, ephemeralKeyInfo, type NoKey } from './ephemeral-key.ts'
+import { authorizationErrorOf, type ConnectionTarget, nodeError, type Situation } from './error-codes.ts'
 import { isSendFragmentLength } from './fragment-limits.ts'
 import { type HandshakeReport, handshakeReport } from './handshake-report.ts'
 import { readBytes, readCount, readFunction, readObject, wrongType } from './option-types.ts'
-import { type NoCertificate, peerCertificateOf, x509CertificateOf } from './peer-certificate.ts'
+import { type NoCertificate, peerCertificateOf, withAnchors, x509CertificateOf } from './peer-certificate.ts'
 import { type ServerSocketOptions, serverSocketTerms, serverTermsOf, termsOfServer } from './server-terms.ts'
 import { sharedSignatureAlgorithms } from './signature-names.ts'
 import type { SocketHooks, SocketTerms } from './socket-terms.ts'
@@ -43,8 +44,8 @@ export class TLSSocket extends TlsStream {
   secureConnecting = true
   /** Whether the peer's certificate was verified, now or when the session was made. */
   authorized = false
-  /** Why not, where one was asked for and rejectUnauthorized was off. */
-  authorizationError: TlsError | undefined
+  /** Why not, where one was asked for: the code of it, as in every node:tls, whose types say Error; `null` for none. */
+  authorizationError: string | null = null
   /** What ALPN settled on; `false` for nothing, `null` before the handshake's end. A name is shown one byte a character. */
   alpnProtocol: string | false | null = null
   /** The name that the client asked for; `false` for none, `null` before the handshake's end. */
@@ -53,8 +54,11 @@ export class TLSSocket extends TlsStream {
   server: object | undefined
   readonly #terms: SocketTerms
   readonly #host: string
+  readonly #target: ConnectionTarget
+  readonly #peerName: string
   readonly #refusals: readonly TlsError[]
   #askedName: string | undefined
+  #authorizationFault: TlsError | undefined
   #offeredSession: ClientSession | undefined
   #sendFragmentBytes: number | undefined
   #tracesToStderr = false
@@ -71,12 +75,19 @@ export class TLSSocket extends TlsStream {
     this.server = options.server
     this.#terms = terms
     this.#host = options.host ?? ''
+    this.#peerName = options.servername || this.#host
+    this.#target = targetOf(options)
     this.#refusals = refusals
   }
 
   /** How the handshake went; `undefined` until it has ended. */
   get handshake(): HandshakeReport | undefined {
     return this.#report
+  }
+
+  /** What `authorizationError` says, in our own words. */
+  get authorizationFault(): TlsError | undefined {
+    return this.#authorizationFault
   }
 
   getProtocol(): 'TLSv1.2' | null {
@@ -118,7 +129,8 @@ export class TLSSocket extends TlsStream {
   getPeerCertificate(isDetailed?: false): PeerCertificate
   getPeerCertificate(isDetailed?: boolean): PeerCertificate | DetailedPeerCertificate
   getPeerCertificate(isDetailed = false): PeerCertificate | NoCertificate {
-    return peerCertificateOf(this.#established?.peerCertificates ?? [], isDetailed)
+    const chain = this.#established?.peerCertificates ?? []
+    return peerCertificateOf(isDetailed ? withAnchors(chain, this.#terms.anchors()) : chain, isDetailed)
   }
 
   getPeerX509Certificate(): X509Certificate | undefined {
@@ -252,7 +264,8 @@ export class TLSSocket extends TlsStream {
         this.emit('keylog', Buffer.from(`${event.line}\n`))
         return
       case 'failed':
-        this.destroy(asNodeError(event.error))
+        this.authorizationError = this.#verdictOf(event.error)
+        this.destroy(this.#errorOf(event.error))
         return
       case 'sessionForgotten':
         // A fatal alert: this session is not offered again (RFC 5246 §7.2.2).
@@ -274,7 +287,10 @@ export class TLSSocket extends TlsStream {
     this.alpnProtocol = established.alpnProtocol ?? false
     this.servername = established.serverName ?? false
     this.authorized = established.verified
-    if (!this.authorized) this.authorizationError = this.#refusals[0] ?? whyUnverified(config, established)
+    this.#authorizationFault = this.authorized
+      ? undefined
+      : (this.#refusals[0] ?? whyUnverified(config, established))
+    if (this.#authorizationFault) this.authorizationError = this.#verdictOf(this.#authorizationFault)
     this.#keepSession(established)
     if (config.role === 'client' && config.requestOcspResponse && !established.resumed)
       this.emit('OCSPResponse', asBuffer(established.ocspResponse) ?? null)
@@ -289,6 +305,27 @@ export class TLSSocket extends TlsStream {
 
   get #role(): 'client' | 'server' {
     return this.#terms.config.role
+  }
+
+  get #situation(): Situation {
+    const peerName = this.#askedName || this.#peerName
+    return { role: this.#role, isOpen: this.#established !== undefined, target: this.#target, peerName }
+  }
+
+  /** What an application's own function threw or gave, it gets back as it was. */
+  #errorOf(fault: TlsError | PeerAlert): Error {
+    const { cause } = fault
+    return cause instanceof CallbackError ? cause.given : nodeError(fault, this.#situation)
+  }
+
+  /** The code of a fault in the peer's certificate; of any other, what there was. */
+  #verdictOf(fault: TlsError | PeerAlert): string | null {
+    if (!(fault instanceof TlsError) || !certificateFaults.has(fault.code)) return this.authorizationError
+    if (fault.cause instanceof CallbackError) {
+      const { given } = fault.cause
+      return 'code' in given ? String(given.code) : given.message
+    }
+    return authorizationErrorOf(fault, this.#askedName || this.#peerName)
   }
 
   #keepSession({ sessionId, ticket, session, verified }: Established): void {
@@ -364,9 +401,19 @@ function isNewSession({ session }: ClientConfig, { resumed, ticket }: Establishe
   return !resumed || !equalBytes(ticket ?? emptyBytes, session?.ticket ?? emptyBytes)
 }
 
-/** Node's people look for `code`: ours for a fault found here, ERR_SSL_ALERT_... for one the peer told us. */
-function asNodeError(error: TlsError | PeerAlert): Error {
-  if ('code' in error) return error
-  const description: AlertDescription | number = error.description
-  return Object.assign(error, { code: `ERR_SSL_ALERT_${String(description).toUpperCase()}` })
+const certificateFaults: ReadonlySet<FaultCode> = new Set<FaultCode>([
+  'BAD_CERTIFICATE',
+  'PEER_DID_NOT_RETURN_A_CERTIFICATE',
+  'UNSUPPORTED_CERTIFICATE',
+  'CERTIFICATE_EXPIRED',
+  'CERTIFICATE_UNKNOWN',
+  'CERTIFICATE_REFUSED',
+  'UNKNOWN_CA',
+  'HOSTNAME_MISMATCH',
+])
+
+/** Whom a client's options name, for its errors: not the options themselves, which hold keys. */
+function targetOf(options: ConnectionTarget): ConnectionTarget {
+  const { path, host, port, localAddress } = options
+  return { path, host, port, localAddress }
 }

@@ -110,7 +110,7 @@ function printReport(
     ['resumed', yesOrNo(report.resumed)],
     [
       'verified',
-      socket.authorizationError ? `no (${socket.authorizationError.message})` : yesOrNo(socket.authorized),
+      socket.authorizationFault ? `no (${socket.authorizationFault.message})` : yesOrNo(socket.authorized),
     ],
     [
       'handshake',
