@@ -100,9 +100,16 @@ export interface PuppetOptions {
 
 export type PuppetStep = HandshakeType | 'change_cipher_spec'
 
-export class Puppet {
+/** Whom a puppet talks to: one of our Sides, or whatever is at the far end of a transport. */
+export interface Subject {
+  readonly driver: { start(): void; receive(bytes: Uint8Array): void }
+  /** What it has said since the last time. */
+  take(): Uint8Array
+}
+
+export class Puppet<Whom extends Subject = Side> {
   readonly role: 'client' | 'server'
-  readonly subject: Side
+  readonly subject: Whom
   readonly heard: Heard[] = []
   readonly #options: PuppetOptions
   #waiting: Bytes = none
@@ -119,7 +126,7 @@ export class Puppet {
   makeClientKeyExchange: (preMasterSecret: Uint8Array) => Uint8Array = preMasterSecret =>
     vec16(publicEncrypt({ key: serverPublicKey(), padding: constants.RSA_PKCS1_PADDING }, preMasterSecret))
 
-  constructor(role: 'client' | 'server', subject: Side, options: PuppetOptions = {}) {
+  constructor(role: 'client' | 'server', subject: Whom, options: PuppetOptions = {}) {
     this.role = role
     this.subject = subject
     this.#options = options
