@@ -117,23 +117,60 @@ export const faults = {
 } as const satisfies Record<string, readonly [FaultKind, AlertDescription]>
 export type FaultCode = keyof typeof faults
 
+/** Which of several failures it is that share a fault and its alert, where other implementations have a word for each. */
+export type FaultDetail =
+  // UNKNOWN_RECORD_TYPE, of a first record: what came is no TLS.
+  | 'not_tls'
+  | 'http_request'
+  | 'proxy_request'
+  // CERTIFICATE_EXPIRED, of one whose time has not come.
+  | 'not_yet_valid'
+  // UNKNOWN_CA, by where the chain ends that the peer sent.
+  | 'self_signed_leaf'
+  | 'self_signed_authority'
+  | 'lone_leaf'
+  | 'issuer_missing'
+  // CERTIFICATE_REFUSED.
+  | 'bad_signature'
+  | 'wrong_purpose'
+  | 'path_too_long'
+
+/** What a fault may carry besides its code. */
+export interface FaultOptions extends ErrorOptions {
+  /** Of REFUSED: the application's choice. */
+  readonly alert?: AlertDescription
+  readonly detail?: FaultDetail
+  /** The certificate that it is about, in DER. */
+  readonly certificate?: Uint8Array
+}
+
 /** A fault of the peer or of the connection; `alert` is what the peer is told. Its message never holds secret bytes. */
 export class TlsError extends Error {
   override readonly name = 'TlsError'
   readonly code: FaultCode
   readonly alert: AlertDescription
   readonly kind: FaultKind
+  readonly detail: FaultDetail | undefined
+  /** Private, so that no log is filled with its bytes. */
+  readonly #certificate: Uint8Array | undefined
 
   /**
    * @param code one of `faults`, which fixes kind and alert; of REFUSED the alert is the application's to choose, in `options`
    * @param message who, what came, what was wanted
    */
-  constructor(code: FaultCode, message: string, options?: ErrorOptions & { alert?: AlertDescription }) {
+  constructor(code: FaultCode, message: string, options: FaultOptions = {}) {
     super(message, options)
     const [kind, alert] = faults[code]
     this.code = code
     this.kind = kind
-    this.alert = code === 'REFUSED' ? (options?.alert ?? alert) : alert
+    this.alert = code === 'REFUSED' ? (options.alert ?? alert) : alert
+    this.detail = options.detail
+    this.#certificate = options.certificate
+  }
+
+  /** The certificate that it is about, in DER. */
+  get certificate(): Uint8Array | undefined {
+    return this.#certificate
   }
 }
 

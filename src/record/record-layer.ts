@@ -1,4 +1,4 @@
-import { TlsError } from '../errors.ts'
+import { type FaultDetail, TlsError } from '../errors.ts'
 import { tls12, versionText } from '../messages/protocol-version.ts'
 import { ByteQueue } from './byte-queue.ts'
 import { ContentType, contentTypeOf, maxCiphertextBytes, maxPlaintextBytes } from './content-type.ts'
@@ -176,8 +176,17 @@ export class RecordLayer {
       throw new TlsError(
         'UNKNOWN_RECORD_TYPE',
         `a record of type ${number}, wanted 20 to 23: ${whatStartsWith(number)}`,
+        this.#versionIsFixed ? {} : { detail: this.#protocolThatCame() },
       )
     return type
+  }
+
+  /** By the four bytes that begin it, as far as they are there. */
+  #protocolThatCame(): FaultDetail {
+    const bytes = Array.from({ length: Math.min(4, this.#incoming.length) }, (_, i) => this.#incoming.at(i))
+    const text = String.fromCharCode(...bytes)
+    if (['GET ', 'POST', 'HEAD', 'PUT '].includes(text)) return 'http_request'
+    return text === 'CONN' ? 'proxy_request' : 'not_tls'
   }
 
   #checkVersion(version: number): void {

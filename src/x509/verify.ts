@@ -10,7 +10,7 @@
  */
 import { equalBytes } from '../bytes.ts'
 import type { CryptoProvider, EcCurve, PublicKey } from '../crypto/provider.ts'
-import { type FaultCode, TlsError } from '../errors.ts'
+import { type FaultCode, type FaultDetail, TlsError } from '../errors.ts'
 import type { Certificate } from './certificate.ts'
 import type { KeyUsage } from './certificate-extensions.ts'
 import { matchesHost } from './host-name.ts'
@@ -75,7 +75,20 @@ class PathSearch {
   run(leaf: Certificate): void {
     if (this.#reachesAnchor(leaf, [])) return
     const unknown = `is signed by "${leaf.issuer.text}", which leads to no trusted CA`
-    throw this.#firstRefusal ?? fault('UNKNOWN_CA', leaf, unknown)
+    throw this.#firstRefusal ?? fault('UNKNOWN_CA', leaf, unknown, this.#whereItEnds(leaf))
+  }
+
+  /** Where the names lead in what was sent, when they lead to no anchor. */
+  #whereItEnds(leaf: Certificate): FaultDetail {
+    const { chain } = this.#request
+    const path = [leaf]
+    for (;;) {
+      const top = path.at(-1)!
+      if (isSelfIssued(top)) return top === leaf ? 'self_signed_leaf' : 'self_signed_authority'
+      const issuer = chain.find(sent => equalBytes(sent.subject.raw, top.issuer.raw) && !path.includes(sent))
+      if (!issuer) return path.length === 1 ? 'lone_leaf' : 'issuer_missing'
+      path.push(issuer)
+    }
   }
 
   /** `below` are the intermediates already on the path, without the leaf. */
@@ -118,7 +131,8 @@ class PathSearch {
     }
     const scheme = schemeOf(algorithm, issuerKey)
     if (!scheme || !this.#request.verify(scheme, issuerKey, tbsCertificate, signature)) {
-      fail('CERTIFICATE_REFUSED', child, `has a signature that "${child.issuer.text}" did not make`)
+      const problem = `has a signature that "${child.issuer.text}" did not make`
+      fail('CERTIFICATE_REFUSED', child, problem, 'bad_signature')
     }
   }
 }
@@ -127,7 +141,7 @@ class PathSearch {
 function requireUsable(certificate: Certificate, { nowMs, usage }: ChainToVerify): PublicKey {
   const { notBeforeMs, notAfterMs, subjectPublicKey: key, extensions } = certificate
   if (nowMs < notBeforeMs) {
-    fail('CERTIFICATE_EXPIRED', certificate, `is not valid before ${timeText(notBeforeMs)}`)
+    fail('CERTIFICATE_EXPIRED', certificate, `is not valid before ${timeText(notBeforeMs)}`, 'not_yet_valid')
   }
   if (nowMs > notAfterMs) fail('CERTIFICATE_EXPIRED', certificate, `expired at ${timeText(notAfterMs)}`)
   const [unknown] = extensions.unknownCritical
@@ -144,7 +158,8 @@ function requireUsable(certificate: Certificate, { nowMs, usage }: ChainToVerify
   }
   // RFC 5280 §4.2.1.12: a list without our purpose is for something else. In an issuer we take it as a limit too.
   if (extensions.extendedKeyUsage && !extensions.extendedKeyUsage.includes(Oid[usage])) {
-    fail('CERTIFICATE_REFUSED', certificate, `is for other purposes, its extended key usage lacks ${usage}`)
+    const problem = `is for other purposes, its extended key usage lacks ${usage}`
+    fail('CERTIFICATE_REFUSED', certificate, problem, 'wrong_purpose')
   }
   return key
 }
@@ -160,25 +175,31 @@ export function allowsKeyUsage({ extensions }: Certificate, usage: KeyUsage): bo
 /** What an issuer has to be (RFC 5280 §6.1.4, steps k to n), with the intermediates `below` it. */
 function requireAuthority(issuer: Certificate, below: readonly Certificate[]): void {
   const { basicConstraints, keyUsage } = issuer.extensions
-  if (!basicConstraints?.cA) fail('CERTIFICATE_REFUSED', issuer, 'is not a CA, its basic constraints lack cA')
+  if (!basicConstraints?.cA)
+    fail('CERTIFICATE_REFUSED', issuer, 'is not a CA, its basic constraints lack cA', 'wrong_purpose')
   if (keyUsage && !keyUsage.includes('keyCertSign')) {
     fail('CERTIFICATE_REFUSED', issuer, 'may not sign certificates, its key usage lacks keyCertSign')
   }
   // Self-issued certificates, which a CA makes when it changes keys, do not count.
-  const depth = below.filter(({ subject, issuer }) => !equalBytes(subject.raw, issuer.raw)).length
+  const depth = below.filter(certificate => !isSelfIssued(certificate)).length
   const { pathLenConstraint } = basicConstraints
   if (pathLenConstraint !== undefined && depth > pathLenConstraint) {
     const problem = `allows ${pathLenConstraint} intermediate certificates below it, found ${depth}`
-    fail('CERTIFICATE_REFUSED', issuer, problem)
+    fail('CERTIFICATE_REFUSED', issuer, problem, 'path_too_long')
   }
 }
 
-function fault(code: FaultCode, certificate: Certificate, problem: string): TlsError {
-  return new TlsError(code, `certificate: the one for "${certificate.subject.text}" ${problem}`)
+function isSelfIssued({ subject, issuer }: Certificate): boolean {
+  return equalBytes(subject.raw, issuer.raw)
 }
 
-function fail(code: FaultCode, certificate: Certificate, problem: string): never {
-  throw fault(code, certificate, problem)
+function fault(code: FaultCode, certificate: Certificate, problem: string, detail?: FaultDetail): TlsError {
+  const message = `certificate: the one for "${certificate.subject.text}" ${problem}`
+  return new TlsError(code, message, { certificate: certificate.raw, ...(detail && { detail }) })
+}
+
+function fail(code: FaultCode, certificate: Certificate, problem: string, detail?: FaultDetail): never {
+  throw fault(code, certificate, problem, detail)
 }
 
 function namesOf({ extensions }: Certificate): string {
