@@ -4,7 +4,7 @@ import type { DetailedPeerCertificate, PeerCertificate } from 'node:tls'
 import { emptyBytes, equalBytes, toHex } from '../bytes.ts'
 import type { ConnectionEvent } from '../connection/connection.ts'
 import { type CipherSuite, cipherSuite } from '../crypto/cipher-suites.ts'
-import { type AlertDescription, type PeerAlert, TlsError } from '../errors.ts'
+import { TlsError } from '../errors.ts'
 import type { ClientConfig, ServerConfig, TracedMessage } from '../handshake/config.ts'
 import type { Established } from '../handshake/flow.ts'
 import { type ClientSession, encodeClientSession } from '../session/client-session.ts'
@@ -13,6 +13,7 @@ import { apiMisuse } from './api-misuse.ts'
 import { tlsServerEndPoint } from './channel-binding.ts'
 import { type ClientSocketOptions, clientTermsOf, namesOf, readSession } from './client-terms.ts'
 import { type EphemeralKeyInfo, ephemeralKeyInfo, type NoKey } from './ephemeral-key.ts'
+import { type ConnectionTarget, nodeError, type Situation } from './error-codes.ts'
 import { isSendFragmentLength } from './fragment-limits.ts'
 import { type HandshakeReport, handshakeReport } from './handshake-report.ts'
 import { readBytes, readCount, readFunction, readObject, wrongType } from './option-types.ts'
@@ -53,6 +54,7 @@ export class TLSSocket extends TlsStream {
   server: object | undefined
   readonly #terms: SocketTerms
   readonly #host: string
+  readonly #target: ConnectionTarget & Pick<TLSSocketOptions, 'servername'>
   readonly #refusals: readonly TlsError[]
   #askedName: string | undefined
   #offeredSession: ClientSession | undefined
@@ -71,6 +73,7 @@ export class TLSSocket extends TlsStream {
     this.server = options.server
     this.#terms = terms
     this.#host = options.host ?? ''
+    this.#target = options
     this.#refusals = refusals
   }
 
@@ -252,7 +255,7 @@ export class TLSSocket extends TlsStream {
         this.emit('keylog', Buffer.from(`${event.line}\n`))
         return
       case 'failed':
-        this.destroy(asNodeError(event.error))
+        this.destroy(nodeError(event.error, this.#situation))
         return
       case 'sessionForgotten':
         // A fatal alert: this session is not offered again (RFC 5246 §7.2.2).
@@ -289,6 +292,12 @@ export class TLSSocket extends TlsStream {
 
   get #role(): 'client' | 'server' {
     return this.#terms.config.role
+  }
+
+  get #situation(): Situation {
+    const { servername } = this.#target
+    const peerName = this.#askedName || servername || this.#host
+    return { role: this.#role, isOpen: this.#established !== undefined, target: this.#target, peerName }
   }
 
   #keepSession({ sessionId, ticket, session, verified }: Established): void {
@@ -362,11 +371,4 @@ function whyUnverified(
 
 function isNewSession({ session }: ClientConfig, { resumed, ticket }: Established): boolean {
   return !resumed || !equalBytes(ticket ?? emptyBytes, session?.ticket ?? emptyBytes)
-}
-
-/** Node's people look for `code`: ours for a fault found here, ERR_SSL_ALERT_... for one the peer told us. */
-function asNodeError(error: TlsError | PeerAlert): Error {
-  if ('code' in error) return error
-  const description: AlertDescription | number = error.description
-  return Object.assign(error, { code: `ERR_SSL_ALERT_${String(description).toUpperCase()}` })
 }
