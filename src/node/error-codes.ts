@@ -167,10 +167,10 @@ function protocolError(fault: TlsError | PeerAlert, reason: string): Error {
 function wrongName(fault: TlsError, host: string): Error {
   if (fault.cause instanceof Error) return fault.cause
   const cert = peerCertificateOf(fault.certificate ? [fault.certificate] : [], true) as PeerCertificate
-  const refusal = checkServerIdentity(host, cert) as (Error & { readonly reason?: string }) | undefined
-  const reason = refusal?.reason ?? fault.message
-  const message = `Hostname/IP does not match certificate's altnames: ${reason}`
-  return withFields(message, fault, { code: 'ERR_TLS_CERT_ALTNAME_INVALID', reason, host, cert })
+  const refusal = checkServerIdentity(host, cert)
+  const said = { reason: fault.message, host, ...refusal }
+  const message = refusal?.message ?? `Hostname/IP does not match certificate's altnames: ${said.reason}`
+  return withFields(message, fault, { ...said, code: 'ERR_TLS_CERT_ALTNAME_INVALID', cert })
 }
 
 function withFields(
