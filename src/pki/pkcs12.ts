@@ -82,7 +82,8 @@ class Pkcs12Reader {
     const [type, content] = this.#contentInfo(authSafe)
     if (type !== Oid.data) refuse('it is signed with a public key, wanted one with a passphrase')
     const contents = octets(content)
-    if (macData) this.#requireMac(macData, contents)
+    if (!macData) refuse('it has no MAC')
+    this.#requireMac(macData, contents)
     for (const safe of this.#children(this.#parse(contents))) this.#readSafe(safe, found)
   }
 
