@@ -1,6 +1,6 @@
 /** What finite field Diffie-Hellman asks of groups, exponents and shares (RFC 7919 §5), whoever computes the powers. */
 import { TlsError } from '../errors.ts'
-import { bytesOf, type FiniteFieldGroup, finiteFieldName, numberOf } from './finite-fields.ts'
+import { bitLength, bytesOf, type FiniteFieldGroup, finiteFieldName, numberOf } from './finite-fields.ts'
 import type { RandomBytes } from './provider.ts'
 
 const minBits = 2048
@@ -62,5 +62,4 @@ function isElement({ p }: FiniteFieldGroup, y: bigint): boolean {
   return 1n < y && y < p - 1n
 }
 
-const bitLength = (number: bigint) => number.toString(2).length
 const byteLength = (number: bigint) => Math.ceil(bitLength(number) / 8)

@@ -54,6 +54,11 @@ function scaledE(bits: number): bigint {
   return sum >> 64n
 }
 
+/** Bits of a positive number. */
+export function bitLength(number: bigint): number {
+  return number.toString(2).length
+}
+
 /** The number that big-endian bytes stand for; 0 for none. */
 export function numberOf(bytes: Uint8Array): bigint {
   return bytes.length === 0 ? 0n : BigInt(`0x${toHex(bytes)}`)

@@ -96,6 +96,7 @@ export type Ended = Pick<
   readonly sessionId?: Uint8Array
   readonly ticket?: Uint8Array | undefined
   readonly group?: NamedGroup | undefined
+  readonly unnamedFieldBits?: number | undefined
   readonly serverSignatureScheme?: SignatureScheme | undefined
   readonly clientSignatureScheme?: SignatureScheme | undefined
   readonly peerSignatureSchemes?: readonly (SignatureScheme | number)[]
@@ -112,6 +113,7 @@ export function establishedOf(agreed: Agreed, ended: Ended): Established {
     resumed: ended.resumption === 'hit',
     ticket: undefined,
     group: undefined,
+    unnamedFieldBits: undefined,
     serverSignatureScheme: undefined,
     clientSignatureScheme: undefined,
     peerSignatureSchemes: [],

@@ -1,6 +1,7 @@
 /** The client's side of RFC 5246 §7.3: figure 1 in `full`, figure 2 in `abbreviated`. */
 import { emptyBytes, equalBytes } from '../bytes.ts'
 import { type CipherSuiteName, cipherSuite, type KeyExchange } from '../crypto/cipher-suites.ts'
+import { bitLength, type FiniteFieldGroup } from '../crypto/finite-fields.ts'
 import { type NamedGroup, namedGroups } from '../crypto/named-groups.ts'
 import type { PublicKey } from '../crypto/provider.ts'
 import { TlsError } from '../errors.ts'
@@ -82,7 +83,7 @@ function* full(hs: ClientFlow, agreed: Agreed, offered: ClientSession | undefine
     return establishedOf(agreed, {
       ...{ session, peerFinished, ticket: received?.ticket, serverName: hs.config.serverName },
       resumption: offered ? 'miss' : 'no_id',
-      group: typeof share?.group === 'string' ? share.group : undefined,
+      ...groupOf(share?.group),
       serverSignatureScheme: share?.scheme,
       clientSignatureScheme: proof?.scheme,
       localCertificate: proof?.certificate,
@@ -91,6 +92,11 @@ function* full(hs: ClientFlow, agreed: Agreed, offered: ClientSession | undefine
       verified: peer.verified,
     })
   })
+}
+
+function groupOf(group: NamedGroup | FiniteFieldGroup | undefined) {
+  if (typeof group === 'string') return { group }
+  return { unnamedFieldBits: group && bitLength(group.p) }
 }
 
 /** Forward secrecy and an AEAD: what a tampered hello could have talked us into is no weaker than that (RFC 7918 §5). */

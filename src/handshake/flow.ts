@@ -67,6 +67,8 @@ export interface Established {
   readonly randoms: Randoms
   /** The group of (EC)DHE; a client that met a finite field without a name has none. None when resumed. */
   readonly group: NamedGroup | undefined
+  /** Client: bits of the prime of such a field. */
+  readonly unnamedFieldBits: number | undefined
   /** What the server signed ServerKeyExchange with, and the client CertificateVerify; none when resumed. */
   readonly serverSignatureScheme: SignatureScheme | undefined
   readonly clientSignatureScheme: SignatureScheme | undefined

@@ -128,6 +128,7 @@ const moreWords = [
   'POLY1305',
   'ANON',
   'EDE',
+  'EDH',
   '8',
   '40',
   '56',

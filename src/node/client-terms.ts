@@ -37,6 +37,8 @@ export interface ClientSocketOptions extends SecureContextOptions {
   readonly checkServerIdentity?:
     | ((hostname: string, certificate: PeerCertificate) => Error | undefined)
     | undefined
+  /** Bits that a finite field must have: 2048 at the least, whatever stands here. */
+  readonly minDHSize?: number | undefined
   /** What `getSession()` gave on an earlier connection to the same name. */
   readonly session?: Uint8Array | undefined
   /** Whether to ask for a session ticket (RFC 5077): true by default, since many servers, node:tls's among them, resume by nothing else. */

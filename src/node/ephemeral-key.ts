@@ -1,14 +1,13 @@
-import { cipherSuite } from '../crypto/cipher-suites.ts'
 import type { NamedGroup } from '../crypto/named-groups.ts'
 import type { Established } from '../handshake/flow.ts'
 
-/** The key of (EC)DHE, in the words of node:tls. A finite field that has no name has no size here either. */
+/** The key of (EC)DHE, in the words of node:tls. */
 export interface EphemeralKeyInfo {
   readonly type: 'DH' | 'ECDH'
   /** Of a curve, OpenSSL's. */
   readonly name?: string
   /** Bits. */
-  readonly size?: number
+  readonly size: number
 }
 
 /** Sizes in bits as OpenSSL counts them. */
@@ -25,9 +24,9 @@ const shown: Readonly<Record<NamedGroup, EphemeralKeyInfo>> = {
 }
 
 /** Of a handshake; empty when it had none, as a resumed one. */
-export function ephemeralKeyInfo({ group, suite, resumed }: Established): EphemeralKeyInfo | NoKey {
+export function ephemeralKeyInfo({ group, unnamedFieldBits }: Established): EphemeralKeyInfo | NoKey {
   if (group) return { ...shown[group] }
-  return !resumed && cipherSuite(suite).keyExchange === 'dhe' ? { type: 'DH' } : {}
+  return unnamedFieldBits === undefined ? {} : { type: 'DH', size: unnamedFieldBits }
 }
 
 /** What there is to say of RSA key exchange. */

@@ -6,8 +6,22 @@ export type { AlgorithmOptions } from './algorithms.ts'
 export type { ProtocolList, ProtocolQuestion } from './application-protocols.ts'
 export { tlsServerEndPoint } from './channel-binding.ts'
 export { type ConnectionOptions, connect } from './connect.ts'
+export {
+  CLIENT_RENEG_LIMIT,
+  CLIENT_RENEG_WINDOW,
+  checkServerIdentity,
+  DEFAULT_CIPHERS,
+  DEFAULT_ECDH_CURVE,
+  getCiphers,
+  rootCertificates,
+} from './defaults.ts'
 export type { EphemeralKeyInfo } from './ephemeral-key.ts'
 export type { HandshakeReport } from './handshake-report.ts'
+export type { IdentityOptions, PfxInput, PfxWithPassphrase } from './identities.ts'
+export type { KeyInput, PemWithPassphrase } from './key-input.ts'
+export type { PrivateKeySigner } from './private-key-signer.ts'
+export { DEFAULT_MAX_VERSION, DEFAULT_MIN_VERSION, type VersionOptions } from './protocol-versions.ts'
+export type { ProviderChoice } from './providers.ts'
 export { createSecureContext, type SecureContext, type SecureContextOptions } from './secure-context.ts'
 export { createServer, Server } from './server.ts'
 export type { SNICallback } from './server-names.ts'

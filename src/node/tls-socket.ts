@@ -13,7 +13,13 @@ import { apiMisuse, CallbackError } from './api-misuse.ts'
 import { tlsServerEndPoint } from './channel-binding.ts'
 import { type ClientSocketOptions, clientTermsOf, namesOf, readSession } from './client-terms.ts'
 import { type EphemeralKeyInfo, ephemeralKeyInfo, type NoKey } from './ephemeral-key.ts'
-import { authorizationErrorOf, type ConnectionTarget, nodeError, type Situation } from './error-codes.ts'
+import {
+  authorizationErrorOf,
+  type ConnectionTarget,
+  connectionReset,
+  nodeError,
+  type Situation,
+} from './error-codes.ts'
 import { isSendFragmentLength } from './fragment-limits.ts'
 import { type HandshakeReport, handshakeReport } from './handshake-report.ts'
 import { readBytes, readCount, readFunction, readObject, wrongType } from './option-types.ts'
@@ -56,6 +62,9 @@ export class TLSSocket extends TlsStream {
   readonly #host: string
   readonly #target: ConnectionTarget
   readonly #peerName: string
+  readonly #minDhBits: number
+  /** A server's socket without a Server that would listen to its errors. */
+  readonly #isOnItsOwn: boolean
   readonly #refusals: readonly TlsError[]
   #askedName: string | undefined
   #authorizationFault: TlsError | undefined
@@ -77,6 +86,8 @@ export class TLSSocket extends TlsStream {
     this.#host = options.host ?? ''
     this.#peerName = options.servername || this.#host
     this.#target = targetOf(options)
+    this.#minDhBits = options.minDHSize ?? 0
+    this.#isOnItsOwn = options.isServer === true && !termsOfServer.has(options.server ?? {})
     this.#refusals = refusals
   }
 
@@ -178,7 +189,7 @@ export class TLSSocket extends TlsStream {
     if (bytes === 0) throw apiMisuse('ERR_OUT_OF_RANGE', 'length: came 0, wanted 1 or more')
     if (typeof label !== 'string') throw wrongType('label', 'a string', label)
     if (context !== undefined) readBytes('context', context)
-    if (!this.#established || !this.connection)
+    if (!this.#established || !this.connection || this.destroyed)
       throw apiMisuse('ERR_TLS_INVALID_STATE', 'exportKeyingMaterial(): the handshake has not ended')
     return Buffer.from(this.connection.exportKeyingMaterial(length, label, context))
   }
@@ -201,7 +212,7 @@ export class TLSSocket extends TlsStream {
   /** Cuts what is written into records of at most `size` bytes, 512 to 16,384, from now on; never longer than it was before. False for another size. */
   setMaxSendFragment(size: number): boolean {
     if (typeof size !== 'number') throw wrongType('size', 'a number', size)
-    if (!isSendFragmentLength(size)) return false
+    if (this.destroyed || !isSendFragmentLength(size)) return false
     this.#sendFragmentBytes = size
     this.connection?.limitWrite(size)
     return true
@@ -265,7 +276,7 @@ export class TLSSocket extends TlsStream {
         return
       case 'failed':
         this.authorizationError = this.#verdictOf(event.error)
-        this.destroy(this.#errorOf(event.error))
+        this.fail(this.#errorOf(event.error))
         return
       case 'sessionForgotten':
         // A fatal alert: this session is not offered again (RFC 5246 §7.2.2).
@@ -274,6 +285,16 @@ export class TLSSocket extends TlsStream {
       default:
         return
     }
+  }
+
+  /**
+   * Who upgrades a stream in place may not listen for errors before the handshake has ended; node:tls tells him by this other event,
+   * and crashes nothing.
+   */
+  protected override fail(error: Error = connectionReset(this.#situation)): void {
+    const isEarly = this.#isOnItsOwn && !this.#established
+    if (isEarly) this.emit('_tlsError', error)
+    this.destroy(isEarly && this.listenerCount('error') === 0 ? undefined : error)
   }
 
   #receiveEstablished(event: EstablishedEvent): void {
@@ -294,6 +315,11 @@ export class TLSSocket extends TlsStream {
     this.#keepSession(established)
     if (config.role === 'client' && config.requestOcspResponse && !established.resumed)
       this.emit('OCSPResponse', asBuffer(established.ocspResponse) ?? null)
+    const weakness = this.#weakField()
+    if (weakness) {
+      this.destroy(weakness)
+      return
+    }
     this.emit('secure')
     if (config.role === 'client') {
       this.emit('secureConnect')
@@ -301,6 +327,13 @@ export class TLSSocket extends TlsStream {
       if (this.#session && isNewSession(config, established)) this.emit('session', this.#session)
     }
     this.releaseWaiting()
+  }
+
+  #weakField(): Error | undefined {
+    const { type, size = 0 } = this.getEphemeralKeyInfo() ?? {}
+    if (type !== 'DH' || size >= this.#minDhBits) return undefined
+    const error = new Error(`DH parameter size ${size} is less than ${this.#minDhBits}`)
+    return Object.assign(error, { code: 'ERR_TLS_DH_PARAM_SIZE' })
   }
 
   get #role(): 'client' | 'server' {

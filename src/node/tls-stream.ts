@@ -77,6 +77,9 @@ export abstract class TlsStream extends Socket {
   /** Everything but data, which is the stream's. */
   protected abstract receiveEvent(event: ConnectionEvent): void
 
+  /** Ends the stream for an error; for `undefined`: the transport was gone before the handshake. */
+  protected abstract fail(error: Error | undefined): void
+
   /** `undefined` before the handshake begins. */
   protected get connection(): Connection | undefined {
     return this.#link?.connection
@@ -217,7 +220,7 @@ export abstract class TlsStream extends Socket {
     const transport = this.#transport
     if (this.destroyed) return
     if (transport.destroyed || !transport.writable) {
-      this.destroy(transport.errored ?? closedError('before the handshake'))
+      this.fail(transport.errored ?? undefined)
       return
     }
     const { config, answers, lookupTimeoutMs } = this.beginningTerms()
@@ -307,8 +310,9 @@ export abstract class TlsStream extends Socket {
   #receiveEnd(): void {
     if (this.destroyed) return
     if (this.#link) this.#link.driver.end()
-    else if (this.#transport.destroyed) this.destroy(closedError('before it was connected'))
-    else return // It ended before the handshake began, and #begin looks.
+    else if (this.#transport.destroyed) this.fail(undefined)
+    // What ended before the handshake began, #begin looks at.
+    else return
     if (!this.destroyed) this.endReading()
   }
 

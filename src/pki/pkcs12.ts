@@ -1,10 +1,12 @@
 /**
- * PKCS #12, the files in which certificates and their keys travel together (RFC 7292). node-forge knows the ciphers and the key
- * derivations, those of old among them; it is loaded when the first file comes. The structure is walked here: forge's own reader
- * takes an RSASSA-PSS key for a plain one, and encodes a passphrase beyond ASCII in one way where files need two.
+ * PKCS #12, the files in which certificates and their keys travel together (RFC 7292). node-forge reads BER and knows the ciphers of
+ * old, RC2 and 3DES, which OpenSSL 3 does not open; it is loaded when the first file comes. The structure is walked here: forge's own
+ * reader takes an RSASSA-PSS key for a plain one, and encodes a passphrase beyond ASCII in one way where files need two. PBES2 and the
+ * MAC are node:crypto's: NSS writes files of 600,000 iterations, which are 10 s of JavaScript.
  */
+import { createDecipheriv, createHash, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
 import { createRequire } from 'node:module'
-import type { asn1, md } from 'node-forge'
+import type { asn1 } from 'node-forge'
 import { ApiMisuse } from '../errors.ts'
 
 /** What a file holds, each in the order in which it stands there. */
@@ -45,6 +47,7 @@ export function readPkcs12(file: Uint8Array, passphrase: string | undefined): Pk
 const Oid = {
   data: '1.2.840.113549.1.7.1',
   encryptedData: '1.2.840.113549.1.7.6',
+  pbkdf2: '1.2.840.113549.1.5.12',
   pbes2: '1.2.840.113549.1.5.13',
   keyBag: '1.2.840.113549.1.12.10.1.1',
   shroudedKeyBag: '1.2.840.113549.1.12.10.1.2',
@@ -53,12 +56,28 @@ const Oid = {
   x509Certificate: '1.2.840.113549.1.9.22.1',
 } as const
 
-/** The hashes of a MAC (RFC 7292 §4): name in forge, bytes of the key. */
-const macHashes: Readonly<Record<string, readonly ['sha1' | 'sha256' | 'sha384' | 'sha512', number]>> = {
-  '1.3.14.3.2.26': ['sha1', 20],
-  '2.16.840.1.101.3.4.2.1': ['sha256', 32],
-  '2.16.840.1.101.3.4.2.2': ['sha384', 48],
-  '2.16.840.1.101.3.4.2.3': ['sha512', 64],
+/** The hashes of a MAC (RFC 7292 §4), with the bytes that they hash at once. */
+const macHashes: Readonly<Record<string, readonly [string, number] | undefined>> = {
+  '1.3.14.3.2.26': ['sha1', 64],
+  '2.16.840.1.101.3.4.2.1': ['sha256', 64],
+  '2.16.840.1.101.3.4.2.2': ['sha384', 128],
+  '2.16.840.1.101.3.4.2.3': ['sha512', 128],
+}
+
+/** The pseudorandom functions of PBKDF2 (RFC 8018 §B.1). */
+const hmacHashes: Readonly<Record<string, string | undefined>> = {
+  '1.2.840.113549.2.7': 'sha1',
+  '1.2.840.113549.2.9': 'sha256',
+  '1.2.840.113549.2.10': 'sha384',
+  '1.2.840.113549.2.11': 'sha512',
+}
+
+/** The ciphers of PBES2 (RFC 8018 §B.2), with the bytes of their keys. */
+const ciphers: Readonly<Record<string, readonly [string, number] | undefined>> = {
+  '1.2.840.113549.3.7': ['des-ede3-cbc', 24],
+  '2.16.840.1.101.3.4.1.2': ['aes-128-cbc', 16],
+  '2.16.840.1.101.3.4.1.22': ['aes-192-cbc', 24],
+  '2.16.840.1.101.3.4.1.42': ['aes-256-cbc', 32],
 }
 
 interface Found {
@@ -82,7 +101,8 @@ class Pkcs12Reader {
     const [type, content] = this.#contentInfo(authSafe)
     if (type !== Oid.data) refuse('it is signed with a public key, wanted one with a passphrase')
     const contents = octets(content)
-    if (macData) this.#requireMac(macData, contents)
+    if (!macData) refuse('it has no MAC')
+    this.#requireMac(macData, contents)
     for (const safe of this.#children(this.#parse(contents))) this.#readSafe(safe, found)
   }
 
@@ -127,38 +147,53 @@ class Pkcs12Reader {
     const [digestInfo, salt, count] = this.#children(macData)
     const [algorithm, digest] = digestInfo ? this.#children(digestInfo) : []
     const oid = algorithm && this.#oidOf(this.#children(algorithm)[0])
-    const [hash, length] =
+    const [hash, blockBytes] =
       macHashes[oid ?? ''] ?? refuse(`its MAC is of algorithm ${oid}, wanted HMAC with SHA`)
-    const iterations = count ? Number.parseInt(Buffer.from(bytesOf(count), 'latin1').toString('hex'), 16) : 1
-    if (!salt || !digest || !(iterations >= 1)) refuse('its MAC is incomplete')
+    if (!salt || !digest) refuse('its MAC is incomplete')
+    const iterations = count ? numberOf(count) : 1
+    const wanted = bufferOf(digest)
     const isRight = this.#spellings().some(passphrase => {
-      const start = () => this.#forge.md[hash].create() as md.MessageDigest
-      const saltBytes = this.#forge.util.createBuffer(bytesOf(salt))
-      const key = this.#forge.pkcs12.generateKey(passphrase, saltBytes, 3, iterations, length, start())
-      const mac = this.#forge.hmac.create()
-      mac.start(hash, key)
-      mac.update(contents)
-      return mac.digest().getBytes() === bytesOf(digest)
+      const key = macKey({ hash, blockBytes, salt: bufferOf(salt), passphrase, iterations })
+      const mac = createHmac(hash, key).update(contents, 'latin1').digest()
+      return mac.length === wanted.length && timingSafeEqual(mac, wanted)
     })
     if (!isRight) throw wrongPassphrase()
   }
 
-  /** No passphrase is written in two ways: as the empty text with its end, and as no bytes at all (RFC 7292 §B.1 knows the first). */
-  #spellings(): (string | null)[] {
-    return this.#passphrase === '' ? ['', null] : [this.#passphrase]
+  /** As UTF-16 with a zero at its end (RFC 7292 §B.1). No passphrase is written in two ways: as the empty text, and as no bytes at all. */
+  #spellings(): Buffer[] {
+    const spelled = Buffer.from(`${this.#passphrase}\0`, 'utf16le').swap16()
+    return this.#passphrase === '' ? [spelled, Buffer.alloc(0)] : [spelled]
   }
 
   #decrypt(algorithm: Node, encrypted: string): string {
-    const [oidNode, parameters] = this.#children(algorithm)
-    const oid = this.#oidOf(oidNode)
+    const [type, parameters] = this.#children(algorithm)
+    const oid = this.#oidOf(type)
     if (!parameters) refuse(`it is encrypted by ${oid} without parameters`)
+    if (oid === Oid.pbes2) return this.#decryptPbes2(parameters, encrypted)
     const { pbe } = this.#forge.pki as unknown as { readonly pbe: PasswordCiphers }
-    // PKCS #12's own derivation takes the passphrase in UTF-16, PBES2 its bytes: UTF-8, as OpenSSL has it.
-    const passphrase = oid === Oid.pbes2 ? this.#forge.util.encodeUtf8(this.#passphrase) : this.#passphrase
-    const cipher = pbe.getCipher(oid, parameters, passphrase)
+    const cipher = pbe.getCipher(oid, parameters, this.#passphrase)
     cipher.update(this.#forge.util.createBuffer(encrypted))
     if (!cipher.finish()) throw wrongPassphrase()
     return cipher.output.getBytes()
+  }
+
+  /** PBES2-params ::= SEQUENCE { PBKDF2, cipher with its IV } (RFC 8018 §A.4); the passphrase is in UTF-8, as OpenSSL has it. */
+  #decryptPbes2(parameters: Node, encrypted: string): string {
+    const [derivation = [], scheme = []] = this.#children(parameters).map(part => this.#children(part))
+    const [cipher, keyBytes] =
+      ciphers[this.#oidOf(scheme[0])] ?? refuse('it is encrypted by a cipher that is not known here')
+    if (this.#oidOf(derivation[0]) !== Oid.pbkdf2) refuse('its keys are not derived by PBKDF2')
+    const [salt, count, ...others] = derivation[1] ? this.#children(derivation[1]) : []
+    // keyLength may stand before the function; the cipher says it too.
+    const prf = others.find(({ value }) => typeof value !== 'string')
+    const hash = prf ? hmacHashes[this.#oidOf(this.#children(prf)[0])] : 'sha1'
+    const iv = scheme[1]
+    if (!salt || !count || !hash || !iv) refuse('its parameters are not those of PBES2')
+    const key = pbkdf2Sync(this.#passphrase, bufferOf(salt), numberOf(count), keyBytes, hash)
+    const decipher = createDecipheriv(cipher, key, bufferOf(iv))
+    const start = decipher.update(encrypted, 'latin1', 'latin1')
+    return start + decipher.final('latin1')
   }
 
   /** `SEQUENCE { OBJECT IDENTIFIER, [0] EXPLICIT content, ... }`, which half of the structures are. */
@@ -192,6 +227,32 @@ class Pkcs12Reader {
 
 function bytesOf({ value }: Node): string {
   return typeof value === 'string' ? value : refuse('a part of it is a SEQUENCE where a value was wanted')
+}
+
+function bufferOf(node: Node): Buffer {
+  return Buffer.from(bytesOf(node), 'latin1')
+}
+
+/** An INTEGER that counts iterations: at least 1, and no more than Node takes. */
+function numberOf(node: Node): number {
+  const number = Number.parseInt(bufferOf(node).toString('hex'), 16)
+  return number >= 1 && number < 2 ** 31 ? number : refuse(`it wants ${number} iterations`)
+}
+
+interface MacKeyInput {
+  readonly hash: string
+  readonly blockBytes: number
+  readonly salt: Buffer
+  readonly passphrase: Buffer
+  readonly iterations: number
+}
+
+/** The key of the MAC (RFC 7292 §B.2 with ID 3): as long as one digest, so that the first block is all of it. */
+function macKey({ hash, blockBytes, salt, passphrase, iterations }: MacKeyInput): Buffer {
+  const filled = (bytes: Buffer) => Buffer.alloc(Math.ceil(bytes.length / blockBytes) * blockBytes, bytes)
+  let key: Buffer = Buffer.concat([Buffer.alloc(blockBytes, 3), filled(salt), filled(passphrase)])
+  for (let i = 0; i < iterations; i++) key = createHash(hash).update(key).digest()
+  return key
 }
 
 /** An OCTET STRING, which BER lets be in pieces. */

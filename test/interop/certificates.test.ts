@@ -86,7 +86,7 @@ describe('our client refuses', () => {
       const request = { send: 'GET / HTTP/1.0\r\n\r\n' }
       const { socket } = await visit(port, options, request)
       expect(socket.authorized).toBe(false)
-      expect(socket.authorizationError?.code).toBe('UNKNOWN_CA')
+      expect(socket.authorizationFault?.code).toBe('UNKNOWN_CA')
       // A session that was not verified is not offered where verification is wanted.
       const session = socket.getSession()!
       const again = await visit(port, { ...options, session }, request)

@@ -37,7 +37,7 @@ describe.each(clients)('%s', name => {
     expect(fromOurClient).toEqual(wanted)
     expect(ours.sockets.map(judged)).toEqual([wanted, wanted])
     expect(ours.sockets[0]!.handshake).toMatchObject({ clientAuthenticated: true, peerSubject: `CN=${name}` })
-    expect(ours.sockets[0]!.authorizationError).toBeUndefined()
+    expect(ours.sockets[0]!.authorizationError).toBeNull()
   })
 })
 
@@ -55,13 +55,13 @@ describe('a client without a certificate', () => {
     for (const { port } of [node, ours]) await openWithNode(port)
     expect(judged(ours.sockets[0]!)).toEqual(judged(node.sockets[0]!))
     expect(ours.sockets[0]!.authorized).toBe(false)
-    expect(ours.sockets[0]!.authorizationError?.code).toBe('PEER_DID_NOT_RETURN_A_CERTIFICATE')
+    expect(ours.sockets[0]!.authorizationFault?.code).toBe('PEER_DID_NOT_RETURN_A_CERTIFICATE')
   })
 
   it('is nobody to judge where none is asked for', async () => {
     const { port, sockets } = await serve()
     await connected(port, identity('client-ec'))
-    expect([sockets[0]!.authorized, sockets[0]!.authorizationError]).toEqual([false, undefined])
+    expect([sockets[0]!.authorized, sockets[0]!.authorizationError]).toEqual([false, null])
     expect(sockets[0]!.getPeerCertificate()).toEqual({})
   })
 })
@@ -82,7 +82,7 @@ describe("a client with a stranger's certificate", () => {
     for (const { port } of [node, ours]) await openWithNode(port, stranger)
     expect(judged(ours.sockets[0]!)).toEqual(judged(node.sockets[0]!))
     expect(ours.sockets[0]!.authorized).toBe(false)
-    expect(ours.sockets[0]!.authorizationError?.code).toBe('UNKNOWN_CA')
+    expect(ours.sockets[0]!.authorizationFault?.code).toBe('UNKNOWN_CA')
     expect(ours.sockets[0]!.handshake?.clientAuthenticated).toBe(false)
   })
 
@@ -159,7 +159,7 @@ describe('a session', () => {
     await vi.waitFor(() => expect(sockets).toHaveLength(2))
     expect(sockets[1]!.isSessionReused()).toBe(true)
     expect(judged(sockets[1]!)).toEqual(judged(sockets[0]!))
-    expect(sockets[1]!.authorizationError?.code).toBe('CERTIFICATE_UNKNOWN')
+    expect(sockets[1]!.authorizationFault?.code).toBe('CERTIFICATE_UNKNOWN')
   })
 
   it.each([
