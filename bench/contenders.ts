@@ -6,6 +6,7 @@ import { concatBytes } from '../src/bytes.ts'
 import { type CipherSuiteName, cipherSuite } from '../src/crypto/cipher-suites.ts'
 import { deriveKeyBlock, deriveMasterSecret, deriveVerifyData } from '../src/crypto/key-schedule.ts'
 import { MemorySessionCache } from '../src/driver/memory-session-cache.ts'
+import * as ownTls from '../src/node/index.ts'
 import { nobleProvider } from '../src/providers/noble/index.ts'
 import { createProtection } from '../src/record/protection.ts'
 import { Secret } from '../src/secret.ts'
@@ -34,22 +35,37 @@ export function ringtls(resumed: boolean): Contender {
 
 /** node:tls over an in-memory duplex: OpenSSL's work, and Node's streams around it. */
 export function node(resumed: boolean): Contender {
-  const context = nodeTls.createSecureContext({
+  return sockets(resumed, { name: 'node:tls sockets', tls: nodeTls })
+}
+
+/** The same script with our sockets, on either provider. */
+export function ownSockets(resumed: boolean, provider: 'noble' | 'node'): Contender {
+  return sockets(resumed, { name: `ringtls sockets, ${provider}`, tls: ownTls as unknown as Tls, provider })
+}
+
+type Tls = Pick<typeof nodeTls, 'createSecureContext' | 'connect' | 'TLSSocket'>
+
+function sockets(
+  resumed: boolean,
+  { name, tls, provider }: { name: string; tls: Tls; provider?: 'noble' | 'node' },
+): Contender {
+  const limits = { ...nodeLimits, provider }
+  const context = tls.createSecureContext({
     cert: fixture('server.pem'),
     key: fixture('server.key'),
-    ...nodeLimits,
+    ...limits,
   })
+  const trusting = tls.createSecureContext({ ca: fixture('ca.pem'), ...limits })
   let session: Buffer | undefined
   const once = () =>
     new Promise<void>((resolve, reject) => {
       const [clientEnd, serverEnd] = duplexPair()
-      const server = new nodeTls.TLSSocket(serverEnd, { isServer: true, secureContext: context })
-      const client = nodeTls.connect({
+      const server = new tls.TLSSocket(serverEnd, { isServer: true, secureContext: context })
+      const client = tls.connect({
         socket: clientEnd,
-        ca: fixture('ca.pem'),
+        secureContext: trusting,
         servername: 'localhost',
         session,
-        ...nodeLimits,
       })
       server.on('error', () => {})
       client.on('error', reject)
@@ -64,7 +80,7 @@ export function node(resumed: boolean): Contender {
         else setImmediate(resolve)
       })
     })
-  return { name: 'node:tls, in memory', run: once }
+  return { name, run: once }
 }
 
 /** node:tls keeps session IDs only with handlers; tickets cost it the same, and no look-up. */

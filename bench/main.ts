@@ -1,7 +1,7 @@
 /** `npm run bench`: ours beside node:tls, forge and the bare primitives, in one run. */
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
-import { ceiling, forgeTls, node, ringtls } from './contenders.ts'
+import { ceiling, forgeTls, node, ownSockets, ringtls } from './contenders.ts'
 import { compare, tableOf } from './harness.ts'
 
 const usage = `Usage: npm run bench -- [--only full|resumed] [--rounds N] [--json]
@@ -34,7 +34,14 @@ async function main(): Promise<number> {
   if (!values.json) console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}\n`)
   for (const name of names as (keyof typeof benches)[]) {
     const { title, resumed, runsPerRound } = benches[name]
-    const contenders = [ringtls(resumed), ceiling(resumed), node(resumed), forgeTls(resumed)]
+    const contenders = [
+      ringtls(resumed),
+      ceiling(resumed),
+      node(resumed),
+      ownSockets(resumed, 'node'),
+      ownSockets(resumed, 'noble'),
+      forgeTls(resumed),
+    ]
     const results = await compare(contenders, {
       rounds,
       runsPerRound,

@@ -1,6 +1,6 @@
 /** The options that `server` and `client` share: what may be negotiated, and what each proves itself with. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { AlgorithmOptions } from '../node/index.ts'
+import type { AlgorithmOptions, ProviderChoice } from '../node/index.ts'
 
 export interface TlsFlags {
   readonly ciphers?: string
@@ -9,6 +9,7 @@ export interface TlsFlags {
   readonly policy?: 'default' | 'modern'
   readonly alpn?: readonly string[]
   readonly tickets?: boolean
+  readonly provider?: 'noble' | 'node'
 }
 
 /** Adds them to a command. */
@@ -32,6 +33,12 @@ export function addTlsOptions(command: Command): Command {
         '\'modern\' leaves out RSA key exchange, CBC, SHA-1 and SHA-224 (default: "default")',
       ).choices(['default', 'modern']),
     )
+    .addOption(
+      new Option(
+        '--provider <NAME>',
+        "who does the arithmetic: 'noble' in TypeScript, or 'node', OpenSSL, for speed (default: \"noble\")",
+      ).choices(['noble', 'node']),
+    )
 }
 
 /** The same as options of a socket. */
@@ -42,7 +49,9 @@ export function tlsOptions({
   policy,
   alpn,
   tickets,
+  provider,
 }: TlsFlags): AlgorithmOptions & {
+  readonly provider?: ProviderChoice
   readonly ALPNProtocols?: readonly string[]
   readonly tickets?: boolean
 } {
@@ -50,6 +59,7 @@ export function tlsOptions({
     ...{ ciphers, sigalgs, policy, ecdhCurve: groups },
     ...(alpn && { ALPNProtocols: alpn }),
     ...(tickets === undefined ? {} : { tickets }),
+    ...(provider && { provider }),
   }
 }
 
