@@ -38,6 +38,11 @@ export function errnoOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
+/** A socket's error in our own words, which it has for a cause where the fault was found here. */
+export function inOurWords(error: unknown): unknown {
+  return error instanceof Error && error.cause instanceof TlsError ? error.cause : error
+}
+
 function endingOfCommander(error: CommanderError): Ending {
   if (error.exitCode === 0) return { exitCode: 0, line: undefined }
   if (error.code === 'commander.help') {

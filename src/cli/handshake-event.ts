@@ -1,5 +1,5 @@
 import type { HandshakeReport } from '../node/index.ts'
-import { errnoOf, oneLine } from './failures.ts'
+import { errnoOf, inOurWords, oneLine } from './failures.ts'
 import { type Printed, roundMs } from './output.ts'
 
 /** What `--json` says of a handshake. What there is none of is null. */
@@ -99,7 +99,8 @@ function settledText({ alpn, group, client, clientAuthenticated }: HandshakeEven
 }
 
 /** A handshake that failed, whoever is to blame. */
-export function handshakeFailedEvent(error: Error): HandshakeFailedEvent {
+export function handshakeFailedEvent(failure: Error): HandshakeFailedEvent {
+  const error = inOurWords(failure) as Error
   return {
     event: 'handshakeFailed',
     code: errnoOf(error) || error.name,

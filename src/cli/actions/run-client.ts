@@ -3,7 +3,7 @@ import { TlsError } from '../../errors.ts'
 import { connect, createSecureContext, type HandshakeReport, type TLSSocket } from '../../node/index.ts'
 import { readAnchors, readCertificates } from '../certificate-files.ts'
 import type { ClientFlags } from '../commands/client.ts'
-import { CommandFailed, errnoOf, UsageError } from '../failures.ts'
+import { CommandFailed, errnoOf, inOurWords, UsageError } from '../failures.ts'
 import { appendSecretFile } from '../files.ts'
 import { handshakeEvent, handshakeFailedEvent } from '../handshake-event.ts'
 import { fetchOverHttp } from '../http-request.ts'
@@ -90,7 +90,8 @@ const unreachableReasons: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'no answer (ETIMEDOUT); check host and port',
 }
 
-function sayError(error: unknown): string {
+function sayError(failure: unknown): string {
+  const error = inOurWords(failure)
   const message = error instanceof Error ? error.message : String(error)
   const code = errnoOf(error)
   const told =
