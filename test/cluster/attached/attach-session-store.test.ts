@@ -470,6 +470,23 @@ describe('attaching', () => {
     expect(other.errors.filter(code => code !== 'ECONNRESET')).toEqual([])
   })
 
+  test('what the application throws as the handshake goes on is its own uncaught exception, and no rejection of ours', async () => {
+    const { one } = await openTwo()
+    // Of the test runner, which takes one for a failure.
+    const listeners = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    try {
+      const thrown = new Promise(resolve => process.once('uncaughtException', resolve))
+      const failure = new Error('a listener of the application failed')
+      one.server.emit('resumeSession', Buffer.alloc(32, 1), () => {
+        throw failure
+      })
+      expect(await thrown).toBe(failure)
+    } finally {
+      for (const listener of listeners) process.on('uncaughtException', listener)
+    }
+  })
+
   test('leaves errors that nobody handles as loud as they are', async () => {
     const { one } = await openTwo()
     const socketOfVisit = async () => {
