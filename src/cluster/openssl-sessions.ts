@@ -4,8 +4,13 @@ import type { MissReason } from '../handshake/effects.ts'
 import { clockSkewToleranceMs, hasExpired, maxLifetimeSeconds } from '../session/session.ts'
 import type { EpochKeys } from './epoch-keys.ts'
 import type { ClusterKeys } from './keys.ts'
-import { decodeOpensslRecord, encodeOpensslRecord, readOpensslSession } from './openssl-session.ts'
-import { openPlaintext, sealPlaintext } from './sealed-record.ts'
+import {
+  decodeOpensslRecord,
+  encodeOpensslRecord,
+  type OpensslRecord,
+  readOpensslSession,
+} from './openssl-session.ts'
+import { openPlaintext, type Sealing, sealPlaintext } from './sealed-record.ts'
 import { sessionIdBytes } from './session-ids.ts'
 import type { Miss, SharedRecords, SharedRecordsCounters } from './shared-records.ts'
 
@@ -57,19 +62,15 @@ export class OpensslSessions {
    * event to take up again by, and those without an ID, which the client has in a ticket.
    */
   save(der: Uint8Array, policyHash: Uint8Array): void {
-    const nowMs = this.#now()
     try {
       const session = readOpensslSession(der)
       if (session.protocolVersion > 0x0303 || session.id.length === 0) return
+      const nowMs = this.#now()
       const keys = this.#keys.current(nowMs)
-      const lifetimeSeconds = Math.min(session.lifetimeSeconds, maxLifetimeSeconds)
-      const { id, createdMs } = session
-      if (keys === undefined || hasExpired({ createdMs, lifetimeSeconds }, nowMs)) return this.#leaveOut()
-      const storageKey = storageKeyOf(keys, id)
-      const plaintext = encodeOpensslRecord({ createdMs, lifetimeSeconds, policyHash, der })
-      const sealed = sealPlaintext('opensslSession', plaintext, { keys, storageKey, random: this.#random })
-      plaintext.fill(0)
-      const restMs = Math.ceil(createdMs + lifetimeSeconds * 1000 - nowMs)
+      if (keys === undefined || hasExpired(session, nowMs)) return this.#leaveOut()
+      const storageKey = storageKeyOf(keys, session.id)
+      const sealed = this.#seal({ ...session, policyHash, der }, { keys, storageKey, random: this.#random })
+      const restMs = Math.ceil(session.createdMs + session.lifetimeSeconds * 1000 - nowMs)
       this.#records.put(storageKey, sealed, Math.min(restMs, maxLifetimeSeconds * 1000))
     } catch {
       // No SSL_SESSION, or one that no record can hold. Nobody is there to catch it, and the connection is none the worse.
@@ -93,6 +94,15 @@ export class OpensslSessions {
     } catch {
       const misses = (await Promise.all(lookups)) as Miss[]
       return misses.find(({ miss }) => miss !== 'miss') ?? { miss: misses.length === 0 ? 'epoch' : 'miss' }
+    }
+  }
+
+  #seal(record: OpensslRecord, sealing: Sealing): Uint8Array {
+    const plaintext = encodeOpensslRecord(record)
+    try {
+      return sealPlaintext('opensslSession', plaintext, sealing)
+    } finally {
+      plaintext.fill(0)
     }
   }
 

@@ -2,9 +2,10 @@ import { createHmac } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { makeClusterKeys, parseClusterKeys, readClusterKeys } from '../../src/cluster/keys.ts'
 import { ApiMisuse } from '../../src/errors.ts'
+import { Secret } from '../../src/secret.ts'
 import { derivedKey, keysText, provider, rawKey, seededRandom, startMs, testKeys } from './support.ts'
 
 const surroundings = { provider, nowMs: startMs }
@@ -155,4 +156,20 @@ describe('on disk', () => {
       `${folder}: cannot read the cluster key (EISDIR)`,
     )
   })
+})
+
+test('the bytes of every epoch are wiped once its keys are derived, those of epochs that are over too', () => {
+  const wipe = vi.spyOn(Secret.prototype, 'wipe')
+  try {
+    const over = { notBefore: '2024-01-01T00:00:00Z', notAfter: '2024-06-01T00:00:00Z' }
+    const keys = [1, 2, 3].map(epoch =>
+      entry({ epoch, key: rawKey(epoch).toString('base64url'), ...(epoch < 3 && over) }),
+    )
+    expect(parse(fileOf(...keys)).periods.map(({ epoch }) => epoch)).toEqual([3])
+    const wiped = new Set(wipe.mock.contexts as Secret[])
+    expect([...wiped].filter(secret => secret.length === 32).length).toBe(3)
+    for (const secret of wiped) expect(secret.reveal().every(byte => byte === 0)).toBe(true)
+  } finally {
+    wipe.mockRestore()
+  }
 })

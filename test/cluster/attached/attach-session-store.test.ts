@@ -2,17 +2,34 @@
  * The rows of docs/beside-node-tls.md once more, to servers of node:tls that keep their sessions in a cluster's store:
  * as far as node:tls lets us, they get what ours have. The client is node:tls, without tickets.
  */
+import { X509Certificate } from 'node:crypto'
 import { errorMonitor, once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import { type ConnectionOptions, connect, createServer, type TLSSocket } from 'node:tls'
+import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { attachSessionStore } from '../../../src/cluster/attach-session-store.ts'
+import { type ClusterKeys, parseClusterKeys } from '../../../src/cluster/keys.ts'
 import { storageKeyOf } from '../../../src/cluster/openssl-sessions.ts'
 import { sealSession } from '../../../src/cluster/sealed-record.ts'
+import type { CryptoProvider } from '../../../src/crypto/provider.ts'
 import { ApiMisuse } from '../../../src/errors.ts'
 import { fixture } from '../../support/fixtures.ts'
+import { changeSession } from '../failures/openssl-session.ts'
 import { visit } from '../failures/visitor.ts'
-import { Clock, Openings, openCluster, randomOf, startMs, testKeys, testSession, until } from '../support.ts'
+import {
+  Clock,
+  keysText,
+  noSignal,
+  Openings,
+  openCluster,
+  provider,
+  randomOf,
+  startMs,
+  testKeys,
+  testSession,
+  until,
+} from '../support.ts'
 import {
   type AttachedOptions,
   type AttachedServer,
@@ -177,6 +194,15 @@ describe('a record that is not this session', () => {
     expect(await visitTo(flip)).toMatchObject({ resumed: false, lookups: { auth: 1 } })
   })
 
+  test('an ID that OpenSSL did not draw, since it is shorter: full without a look-up', async () => {
+    const { store, one } = await openTwo()
+    const { session, sessionId } = await madeAt(one)
+    const short = changeSession(session, { sessionId: sessionId.subarray(0, 31) })
+    expect((await visit(one.port, { session: short })).resumed).toBe(false)
+    expect(lookups(one)).toEqual({ foreign_id: 1 })
+    expect(store.gets).toBe(0)
+  })
+
   test('random bytes, and none: full', async () => {
     expect(await visitTo(own => randomOf()(own.length))).toMatchObject({ resumed: false })
     expect(await visitTo(() => new Uint8Array(0))).toMatchObject({ resumed: false, lookups: { auth: 1 } })
@@ -270,8 +296,9 @@ describe('after a fatal alert', () => {
     const { session } = await madeAt(one)
     const transport = connectTcp(one.port, '127.0.0.1')
     const options = { socket: transport, servername: 'localhost', ca: fixture('ca.pem'), session }
+    const entered = once(one.server, 'secureConnection')
     const socket = connect({ ...options, maxVersion: 'TLSv1.2' }).on('error', () => {})
-    await once(socket, 'secureConnect')
+    await Promise.all([once(socket, 'secureConnect'), entered])
     expect(socket.isSessionReused()).toBe(true)
     transport.resetAndDestroy()
     await until(() => one.errors.includes('ECONNRESET'))
@@ -309,6 +336,23 @@ describe('time', () => {
     const [stored] = store.records.values()
     expect(stored!.lifetimeMs).toBeGreaterThan(86_300_000)
     expect(stored!.lifetimeMs).toBeLessThanOrEqual(86_400_000)
+  })
+
+  test('nor for longer than the client certificate is valid', async () => {
+    const certificate = new X509Certificate(fixture('handshake/client-expired.pem'))
+    const notAfterMs = Date.parse(certificate.validTo)
+    const clock = Object.assign(new Clock(), { nowMs: notAfterMs - 100_000 })
+    const store = new TestStore()
+    const cache = cacheOn(store, clock)
+    const policyHash = new Uint8Array(16)
+    cache.openssl.save(sessionWith(certificate.raw, clock.nowMs), policyHash)
+    await cache.flush(patientMs)
+    expect([...store.records.values()].map(({ lifetimeMs }) => lifetimeMs)).toEqual([100_000])
+    const found = async () => 'der' in (await cache.openssl.load(openSslId, policyHash, noSignal))
+    clock.nowMs = notAfterMs - 1
+    expect(await found()).toBe(true)
+    clock.nowMs = notAfterMs
+    expect(await found()).toBe(false)
   })
 
   test('one that is over when it is made is not stored', async () => {
@@ -426,6 +470,23 @@ describe('attaching', () => {
     expect(other.errors.filter(code => code !== 'ECONNRESET')).toEqual([])
   })
 
+  test('what the application throws as the handshake goes on is its own uncaught exception, and no rejection of ours', async () => {
+    const { one } = await openTwo()
+    // Of the test runner, which takes one for a failure.
+    const listeners = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    try {
+      const thrown = new Promise(resolve => process.once('uncaughtException', resolve))
+      const failure = new Error('a listener of the application failed')
+      one.server.emit('resumeSession', Buffer.alloc(32, 1), () => {
+        throw failure
+      })
+      expect(await thrown).toBe(failure)
+    } finally {
+      for (const listener of listeners) process.on('uncaughtException', listener)
+    }
+  })
+
   test('leaves errors that nobody handles as loud as they are', async () => {
     const { one } = await openTwo()
     const socketOfVisit = async () => {
@@ -440,3 +501,86 @@ describe('attaching', () => {
     expect(attached.listenerCount('error')).toBe(plain.listenerCount('error'))
   })
 })
+
+describe('secrets', () => {
+  /** Keys that show what they were given to seal. */
+  function keysThatShow(): { keys: ClusterKeys; plaintexts: Uint8Array[] } {
+    const plaintexts: Uint8Array[] = []
+    const aesGcm: CryptoProvider['aesGcm'] = key => {
+      const { seal, open, ...rest } = provider.aesGcm(key)
+      return {
+        ...rest,
+        seal: (nonce, additionalData, plaintext) => {
+          plaintexts.push(plaintext)
+          return seal(nonce, additionalData, plaintext)
+        },
+        open: (nonce, additionalData, ciphertext) => {
+          const plaintext = open(nonce, additionalData, ciphertext)
+          if (plaintext !== undefined) plaintexts.push(plaintext)
+          return plaintext
+        },
+      }
+    }
+    const surroundings = { provider: { ...provider, aesGcm }, nowMs: startMs }
+    return { keys: parseClusterKeys(keysText([{ epoch: 1 }]), 'cluster.key', surroundings), plaintexts }
+  }
+
+  test('are wiped once they are sealed, opened, and read by OpenSSL; the store sees none', async () => {
+    const { keys, plaintexts } = keysThatShow()
+    const store = new TestStore()
+    const one = await openAttached(openings, cacheOn(store, { keys }))
+    const { session, masterSecret } = await madeAt(one)
+    const given: Uint8Array[] = []
+
+    const [resume] = one.server.listeners('resumeSession') as Resume[]
+    one.server.off('resumeSession', resume!)
+    one.server.on('resumeSession', (id: Buffer, done: Parameters<Resume>[1]) =>
+      resume!(id, (error, der) => {
+        if (der) given.push(der)
+        expect(der?.includes(masterSecret)).toBe(true)
+        done(error, der)
+      }),
+    )
+    expect((await visit(one.port, { session })).resumed).toBe(true)
+    expect([plaintexts.length, given.length]).toEqual([2, 1])
+    for (const bytes of [...plaintexts, ...given]) expect(bytes.every(byte => byte === 0)).toBe(true)
+    for (const { sealed } of store.records.values())
+      expect(Buffer.from(sealed).includes(masterSecret)).toBe(false)
+  })
+
+  test('are not shown when an attached server and its cache are printed', async () => {
+    const { one } = await openTwo()
+    const { masterSecret, sessionId } = await madeAt(one)
+    const text = inspect([one.cache, one.detach], { depth: 20, showHidden: true, maxArrayLength: null })
+    for (const secret of [masterSecret, sessionId]) {
+      for (const form of [secret.toString('hex'), [...secret].join(', ')]) expect(text).not.toContain(form)
+    }
+  })
+})
+
+type Resume = (id: Buffer, done: (error: Error | null, der: Buffer | null) => void) => void
+
+const openSslId = new Uint8Array(32).fill(0x1d)
+
+/** An SSL_SESSION of 300 s by hand, as ssl/ssl_asn1.c of OpenSSL lays it out. */
+function sessionWith(certificate: Uint8Array, createdMs: number): Uint8Array {
+  const element = (tag: number, ...contents: readonly Uint8Array[]) => {
+    const content = Buffer.concat(contents)
+    return Buffer.concat([Buffer.from([tag, 0x82, content.length >> 8, content.length & 0xff]), content])
+  }
+  const short = (tag: number, content: Uint8Array) =>
+    Buffer.concat([Buffer.from([tag, content.length]), content])
+  const seconds = (number: number) => {
+    const bytes = Buffer.alloc(4)
+    bytes.writeInt32BE(number)
+    return bytes
+  }
+  return element(
+    0x30,
+    ...[short(2, Buffer.from([1])), short(2, Buffer.from([3, 3])), short(4, Buffer.from([0, 0x9c]))],
+    ...[short(4, openSslId), short(4, Buffer.alloc(48, 0x3a))],
+    short(0xa1, short(2, seconds(createdMs / 1000))),
+    short(0xa2, short(2, Buffer.from([1, 0x2c]))),
+    element(0xa3, certificate),
+  )
+}
