@@ -31,6 +31,7 @@ export abstract class TlsStream extends Socket {
   #startedMs: number | undefined
   #isWaiting = false
   #isFull = false
+  #hasPeerEnded = false
   /** What came before the handshake began, where somebody else let the transport flow. */
   readonly #early: Uint8Array[] = []
   #bytesRead = 0
@@ -105,6 +106,7 @@ export abstract class TlsStream extends Socket {
 
   /** No data will come any more. Where none is left either, nobody has to read for the end to be seen, as in net.Socket. */
   protected endReading(): void {
+    this.#hasPeerEnded = true
     this.push(null)
     this.read(0)
   }
@@ -248,11 +250,7 @@ export abstract class TlsStream extends Socket {
     const transport = this.#transport
     transport.on('data', chunk => this.#receive(bytesOfChunk(chunk)))
     transport.on('end', () => this.#receiveEnd())
-    transport.on('close', () => {
-      this.#receiveEnd()
-      // No destroy() here: what came and was not read yet is still the reader's, and the stream ends after it.
-      this.#refuseWaiting(closedError('before all was written'))
-    })
+    transport.on('close', () => this.#receiveClose())
     transport.on('error', error => this.destroy(error))
     transport.on('drain', () => {
       this.#idle.refresh()
@@ -308,12 +306,24 @@ export abstract class TlsStream extends Socket {
   }
 
   #receiveEnd(): void {
-    if (this.destroyed) return
+    // The peer has said so before, and may still be written to.
+    if (this.destroyed || this.#hasPeerEnded) return
     if (this.#link) this.#link.driver.end()
     else if (this.#transport.destroyed) this.fail(undefined)
     // What ended before the handshake began, #begin looks at.
     else return
     if (!this.destroyed) this.endReading()
+  }
+
+  #receiveClose(): void {
+    this.#receiveEnd()
+    if (this.destroyed) return
+    this.#link?.driver.end()
+    // What came and was not read yet is still the reader's, and the stream ends after it; a half-open one does not by itself.
+    this.#refuseWaiting(closedError('before all was written'))
+    if (!this.allowHalfOpen) return
+    if (this.readableEnded) this.destroy()
+    else this.once('end', () => this.destroy())
   }
 
   #afterHandshake(action: Waiting): void {
