@@ -74,7 +74,7 @@ export async function talk(port: number, text: string, options?: object): Promis
 }
 
 /** The text of a stream until it ends, without dates. */
-export async function readText(stream: NodeJS.ReadableStream): Promise<string> {
+export async function readText(stream: AsyncIterable<unknown>): Promise<string> {
   const chunks: string[] = []
   for await (const chunk of stream) chunks.push(String(chunk))
   return chunks.join('').replace(/^Date: .*\r\n/gm, '')
