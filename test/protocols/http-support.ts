@@ -80,6 +80,11 @@ export async function readText(stream: AsyncIterable<unknown>): Promise<string> 
   return chunks.join('').replace(/^Date: .*\r\n/gm, '')
 }
 
+/** Reads a socket to its end, whatever that is: one that is destroyed with something unread resets its connection. */
+export function closing(socket: Socket): Promise<void> {
+  return new Promise(resolve => socket.resume().once('close', () => resolve()))
+}
+
 /** Waits until a socket's text has this in it. */
 export function said(socket: NodeJS.ReadableStream, pattern: RegExp): Promise<string> {
   return new Promise((resolve, reject) => {
