@@ -11,6 +11,7 @@ import {
   type ServerOptions as NodeServerOptions,
 } from 'node:http2'
 import { type ConnectionOptions, connect as connectTls } from './connect.ts'
+import { withoutBrackets } from './https-agent.ts'
 import { overTls } from './over-tls.ts'
 import type { Server as TlsServer } from './server.ts'
 import type { ServerOptions as TlsServerOptions } from './server-terms.ts'
@@ -61,7 +62,7 @@ export function connect(
 ): ClientHttp2Session {
   const createConnection = ({ hostname, port }: URL) =>
     connectTls({
-      host: hostname.replace(/^\[(.*)\]$/, '$1'),
+      host: withoutBrackets(hostname),
       port: Number(port) || 443,
       ALPNProtocols: ['h2'],
       ...options,

@@ -22,6 +22,27 @@ export type AgentOptions = HttpAgentOptions &
 
 const defaultMaxCachedSessions = 100
 
+/** Sessions of connections that were made, one for each name, the least recently used forgotten first. */
+class KnownSessions {
+  readonly #sessions: LRUCache<string, Buffer> | undefined
+
+  constructor({ maxCachedSessions: max = defaultMaxCachedSessions }: AgentOptions) {
+    this.#sessions = max > 0 ? new LRUCache({ max }) : undefined
+  }
+
+  /** Connects with the session of the name, where there is one, and keeps what the server gives. */
+  connect(name: string, options: ConnectionOptions): TLSSocket {
+    const session = options.session ?? this.#sessions?.get(name)
+    const socket = connect({ ...options, session })
+    socket.on('session', (made: Buffer) => this.#sessions?.set(name, made))
+    return socket
+  }
+
+  forget(name: string): void {
+    this.#sessions?.delete(name)
+  }
+}
+
 /** Without the types of node:tls, whose keys are not all that ours may be. */
 const NodeAgent: new (options: HttpAgentOptions) => HttpAgent = HttpsAgent
 
@@ -30,22 +51,20 @@ const NodeAgent: new (options: HttpAgentOptions) => HttpAgent = HttpsAgent
  * options. An https.Agent to whoever asks for one; its TLS is ours.
  */
 export class Agent extends NodeAgent {
-  readonly #sessions: LRUCache<string, Buffer> | undefined
+  readonly #sessions: KnownSessions
 
   constructor(options: AgentOptions = {}) {
     super(options)
-    const { maxCachedSessions: max = defaultMaxCachedSessions } = options
-    this.#sessions = max > 0 ? new LRUCache({ max }) : undefined
+    this.#sessions = new KnownSessions(options)
   }
 
   /** Opens a connection, with the session of an earlier one under the same name where there is one. */
   override createConnection(options: RequestOptions): TLSSocket {
     const name = this.getName(options)
-    const session = options.session ?? this.#sessions?.get(name)
-    const socket = connect({ ...options, session })
-    socket.on('session', (made: Buffer) => this.#sessions?.set(name, made))
+    const socket = this.#sessions.connect(name, options)
+    // As node:https: whatever the error was, the next connection may do without what this one began with.
     socket.once('close', (hadError: boolean) => {
-      if (hadError) this.#sessions?.delete(name)
+      if (hadError) this.#sessions.forget(name)
     })
     return socket
   }
@@ -118,37 +137,40 @@ const connectorTimeoutMs = 10_000
 
 /** The `connect` option of undici's Agent, Client and Pool, and so of fetch: our TLS, with the sessions of earlier connections. */
 export function undiciConnector({ allowH2 = false, ...options }: ConnectorOptions = {}): Connector {
-  const agent = new Agent(options)
+  const sessions = new KnownSessions(options)
   const common = {
     handshakeTimeout: connectorTimeoutMs,
     ALPNProtocols: allowH2 ? ['h2', 'http/1.1'] : ['http/1.1'],
     ...options,
   }
-  return ({ hostname, protocol, port, servername, localAddress, httpSocket }, callback) => {
-    if (protocol !== 'https:')
-      return callback(
-        new ApiMisuse(
-          `${protocol}//${hostname}: this connector speaks TLS alone; give other URLs another Agent`,
-        ),
-        null,
-      )
-    const socket = agent.createConnection({
+  return (request, callback) => {
+    const { hostname, protocol, port, servername = '', localAddress, httpSocket } = request
+    if (protocol !== 'https:') return callback(new ApiMisuse(notHttps(request)), null)
+    const name = `${hostname}:${port}:${servername}`
+    const socket = sessions.connect(name, {
       ...common,
-      host: hostname.replace(/^\[(.*)\]$/, '$1'),
+      host: withoutBrackets(hostname),
       port: Number(port) || 443,
       ...(servername && { servername }),
       ...(localAddress && { localAddress }),
       ...(httpSocket && { socket: httpSocket }),
     })
-    // The listener stays: undici puts its own in place only when it has the socket.
-    let told = false
+    let isOpen = false
+    // It stays: undici has a listener of its own only some time after it was given the socket.
     socket.on('error', error => {
-      if (!told) callback(error, null)
-      told = true
+      if (isOpen) return
+      sessions.forget(name)
+      callback(error, null)
     })
     socket.once('secureConnect', () => {
-      told = true
+      isOpen = true
       callback(null, socket)
     })
   }
 }
+
+const notHttps = ({ protocol, hostname }: ConnectorRequest) =>
+  `${protocol}//${hostname}: this connector speaks TLS alone; give such URLs an Agent without it`
+
+/** A URL has an IPv6 address in brackets, a connection has none. */
+export const withoutBrackets = (hostname: string): string => hostname.replace(/^\[(.*)\]$/, '$1')

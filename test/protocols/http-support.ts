@@ -74,10 +74,15 @@ export async function talk(port: number, text: string, options?: object): Promis
 }
 
 /** The text of a stream until it ends, without dates. */
-export async function readText(stream: NodeJS.ReadableStream): Promise<string> {
+export async function readText(stream: AsyncIterable<unknown>): Promise<string> {
   const chunks: string[] = []
   for await (const chunk of stream) chunks.push(String(chunk))
   return chunks.join('').replace(/^Date: .*\r\n/gm, '')
+}
+
+/** Reads a socket to its end, whatever that is: one that is destroyed with something unread resets its connection. */
+export function closing(socket: Socket): Promise<void> {
+  return new Promise(resolve => socket.resume().once('close', () => resolve()))
 }
 
 /** Waits until a socket's text has this in it. */

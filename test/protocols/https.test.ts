@@ -1,11 +1,25 @@
 /** Our https server is node:https's in what its clients and its listeners see: each scene is played with both. */
+import { constants } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { connect as connectTcp } from 'node:net'
+import { connect as connectTcp, createServer, type Server as NetServer } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { describe, expect, test, vi } from 'vitest'
+import { overTls } from '../../src/node/over-tls.ts'
 import { fixture } from '../support/pair.ts'
-import { fetchWith, likeNode, openRaw, own, readText, said, startHttps, talk } from './http-support.ts'
+import {
+  closing,
+  fetchWith,
+  identity,
+  likeNode,
+  listen,
+  openRaw,
+  own,
+  readText,
+  said,
+  startHttps,
+  talk,
+} from './http-support.ts'
 
 const get = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'
 const lastGet = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
@@ -37,16 +51,16 @@ describe('connections', () => {
 
   likeNode('are told to a listener of timeouts, and are his to end', async https => {
     const { server, port } = await startHttps(https, () => {})
-    server.setTimeout(30, socket => void (socket as TLSSocket).end('too slow'))
+    server.setTimeout(200, socket => void (socket as TLSSocket).end('too slow'))
     return [server.timeout, await talk(port, get)]
   })
 
   likeNode('are destroyed at a timeout that nobody listens to', async https => {
     const { server, port } = await startHttps(https, () => {})
-    server.setTimeout(30)
+    server.setTimeout(200)
     const socket = await openRaw(port)
     socket.write(get)
-    await once(socket.resume(), 'close')
+    await closing(socket)
     return ['closed']
   })
 
@@ -211,7 +225,7 @@ describe('clients without a handshake', () => {
     )
     const socket = connectTcp(port, '127.0.0.1')
     socket.end('no TLS, and long enough for a record\r\n\r\n')
-    await once(socket.resume(), 'close')
+    await closing(socket)
     await vi.waitFor(() => expect(seen).toContain('clientError'))
     return seen
   })
@@ -232,7 +246,7 @@ describe('the end of a server', () => {
     busy.write(lastGet.replace('/', '/busy'))
     await once(server, 'request')
     const closed = once(server.close(), 'close').then(() => seen.push('closed'))
-    await once(idle.resume(), 'close')
+    await closing(idle)
     seen.push('idle is closed', String(server.listening))
     answer()
     const text = await readText(busy)
@@ -247,7 +261,7 @@ describe('the end of a server', () => {
     await once(server, 'request')
     const closed = once(server.close(), 'close')
     server.closeAllConnections()
-    await once(busy.resume(), 'close')
+    await closing(busy)
     await closed
     return ['closed']
   })
@@ -283,6 +297,53 @@ describe('TLS', () => {
     await openRaw(port)
     return labels
   })
+
+  likeNode('asks who keeps sessions', async https => {
+    const { server, port } = await startHttps(https)
+    const stop = keepSessions(server)
+    const seen = await resumptions(port)
+    return [...seen, stop().length]
+  })
+
+  test('asks nobody who has stopped keeping sessions, and keeps them itself again', async () => {
+    const { server, port } = await startHttps(own)
+    const kept = keepSessions(server)()
+    expect(await resumptions(port)).toEqual([false, true])
+    expect(kept).toEqual([])
+  })
+})
+
+/** Keeps sessions by events until it is told to stop; gives what it has then. */
+function keepSessions(server: NetServer): () => Buffer[] {
+  const kept = new Map<string, Buffer>()
+  const keep = (id: Buffer, data: Buffer, done: () => void) => {
+    kept.set(id.toString('hex'), data)
+    done()
+  }
+  const find = (id: Buffer, found: (error: null, data: Buffer | null) => void) =>
+    found(null, kept.get(id.toString('hex')) ?? null)
+  server.on('newSession', keep).on('resumeSession', find)
+  return () => {
+    server.off('newSession', keep).off('resumeSession', find)
+    return [...kept.values()]
+  }
+}
+
+/** Whether a first connection is resumed, and one with its session; without tickets. */
+async function resumptions(port: number): Promise<boolean[]> {
+  const options = { secureOptions: constants.SSL_OP_NO_TICKET }
+  const first = await openRaw(port, options)
+  const second = await openRaw(port, { ...options, session: first.getSession() })
+  return [first, second].map(socket => socket.isSessionReused())
+}
+
+test('what TLS holds is let go when the server closes', async () => {
+  const server = createServer()
+  const tls = overTls(server, identity)
+  const closed = once(tls, 'close')
+  await listen(server)
+  server.close()
+  await closed
 })
 
 test('an https server is an http.Server', async () => {
