@@ -460,4 +460,36 @@ describe('what a socket does', () => {
       },
     },
   )
+
+  difference(
+    'a misuse that node:tls has no code for has one',
+    async ({ server }) => {
+      const create = (options: object) => () => void server.tls.createServer(options)
+      server.attempt('sigalgs', create({ sigalgs: 'RSA+MD1' }))
+      server.attempt('ALPNCallback', create({ ALPNCallback: 'h2' }))
+      server.attempt('pfx', create({ pfx: Buffer.from('none') }))
+      server.attempt('ticket keys', () => server.tls.createServer().setTicketKeys(Buffer.alloc(47)))
+    },
+    {
+      why: 'node:tls gives OpenSSL’s text alone, says nothing until a client comes, or asserts',
+      node: {
+        client: [],
+        server: [
+          ['sigalgs', { throws: 'without a code' }],
+          ['ALPNCallback', undefined],
+          ['pfx', { throws: 'without a code' }],
+          ['ticket keys', { throws: 'ERR_INTERNAL_ASSERTION' }],
+        ],
+      },
+      ours: {
+        client: [],
+        server: [
+          ['sigalgs', { throws: 'ERR_INVALID_ARG_VALUE' }],
+          ['ALPNCallback', { throws: 'ERR_INVALID_ARG_TYPE' }],
+          ['pfx', { throws: 'ERR_CRYPTO_OPERATION_FAILED' }],
+          ['ticket keys', { throws: 'ERR_INVALID_ARG_VALUE' }],
+        ],
+      },
+    },
+  )
 })

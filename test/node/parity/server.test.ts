@@ -77,7 +77,6 @@ describe('ways to create a server', () => {
     server.attempt('ticketKeys, short', create({ ticketKeys: Buffer.alloc(47) }))
     server.attempt('ticketKeys, a string', create({ ticketKeys: 'x'.repeat(48) }))
     server.attempt('SNICallback', create({ SNICallback: 'localhost' }))
-    server.attempt('ALPNCallback', create({ ALPNCallback: 'h2' }))
     server.attempt(
       'ALPNCallback and ALPNProtocols',
       create({ ALPNCallback: () => 'h2', ALPNProtocols: ['h2'] }),
@@ -93,7 +92,6 @@ describe('ways to create a server', () => {
     server.attempt('ciphers, a number', create({ ciphers: 1 }))
     server.attempt('ciphers, unknown', create({ ciphers: 'NO-SUCH-SUITE' }))
     server.attempt('ecdhCurve, unknown', create({ ecdhCurve: 'P-1' }))
-    server.attempt('sigalgs, unknown', create({ sigalgs: 'RSA+MD1' }))
     server.attempt('sigalgs, empty', create({ sigalgs: '' }))
     server.attempt('sessionIdContext', create({ sessionIdContext: 1 }))
     server.attempt('passphrase', create({ pfx: Buffer.alloc(4), passphrase: 1 }))
@@ -490,7 +488,6 @@ describe('what a server tells of keys and sessions', () => {
     const own = Buffer.from(Array.from({ length: 48 }, (_, i) => i))
     server.attempt('set', () => created.setTicketKeys(own))
     server.log('own', created.getTicketKeys().equals(own))
-    server.attempt('short', () => created.setTicketKeys(own.subarray(1)))
     server.attempt('a string', () => created.setTicketKeys('x'.repeat(48) as unknown as Buffer))
     const given = server.tls.createServer({ ticketKeys: own })
     server.log('given', given.getTicketKeys().equals(own))

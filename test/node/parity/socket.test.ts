@@ -116,7 +116,7 @@ describe('what a socket tells', () => {
     end.log(when, {
       ...{ encrypted: socket.encrypted, authorized: socket.authorized, alpn: socket.alpnProtocol },
       ...{ servername: socket.servername, connecting: socket.connecting, pending: socket.pending },
-      ...{ destroyed: socket.destroyed, readyState: socket.readyState, timeout: socket.timeout },
+      ...{ destroyed: socket.destroyed, readyState: socket.readyState, timeout: socket.timeout ?? 0 },
       ...{ readable: socket.readable, writable: socket.writable, allowHalfOpen: socket.allowHalfOpen },
     })
 
@@ -302,7 +302,7 @@ describe('what a socket does when it is told to', () => {
     const { port, socket: accepted } = await serve()
     const transport = keep(connectTcp(port, '127.0.0.1'))
     await once(transport, 'connect')
-    const context = client.tls.createSecureContext(client.options)
+    const context = client.tls.createSecureContext({ ca: fixture('ca.pem'), ...client.options })
     const socket = keep(new client.tls.TLSSocket(transport, { secureContext: context })) as Untyped
     client.attempt('a number', () => socket.setServername(1))
     client.attempt('a name', () => socket.setServername('localhost'))
@@ -314,6 +314,7 @@ describe('what a socket does when it is told to', () => {
     const plain = await listen(new NetServer())
     const other = keep(connectTcp(plain, '127.0.0.1'))
     const serving = new server.tls.TLSSocket(other, { isServer: true }) as Untyped
+    serving.on('error', () => {})
     server.attempt('of a server', () => serving.setServername('localhost'))
   })
 
