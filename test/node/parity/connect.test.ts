@@ -235,6 +235,53 @@ describe('where connect goes', () => {
   })
 })
 
+describe('more of what net.connect takes', () => {
+  parity('hints, localPort, autoSelectFamily: taken', async stage => {
+    const { client, serve } = stage
+    const { port } = await serve()
+    const localPort = await freePort()
+    const options = { localAddress: '127.0.0.1', localPort, hints: 0, autoSelectFamily: false }
+    const given = { port, host: 'localhost', family: 4, ...options, ...client.options, ...trusted }
+    const socket = await secured(stage, client.tls.connect(given as ConnectionOptions))
+    client.log('local port', socket.localPort === localPort, socket.autoSelectFamilyAttemptedAddresses)
+  })
+
+  parity('autoSelectFamily: each attempt is told', async stage => {
+    const { client, serve, keep } = stage
+    const { port } = await serve()
+    const lookup = ((_host: string, _options: object, done: (error: null, list: object[]) => void) =>
+      done(null, [
+        { address: '127.0.0.1', family: 4 },
+        { address: '127.0.0.1', family: 6 },
+      ])) as unknown as LookupFunction
+    const options = { autoSelectFamily: true, autoSelectFamilyAttemptTimeout: 2000, lookup }
+    const given = { port, host: 'localhost', ...options, ...client.options, ...trusted }
+    const socket = keep(client.tls.connect(given as ConnectionOptions))
+    socket.on('connectionAttempt', (address, to, family) =>
+      client.log('connectionAttempt', address, to === port, family),
+    )
+    client.watch(socket, 'connect', 'secureConnect', 'error')
+    await next(socket, 'secureConnect')
+    client.log('attempted', socket.autoSelectFamilyAttemptedAddresses?.length)
+  })
+
+  parity('onread: a buffer of one’s own', async ({ client, serve, open }) => {
+    const { port } = await serve({}, socket => void socket.end('hello'))
+    const buffer = Buffer.alloc(1024)
+    let text = ''
+    const onread = {
+      buffer,
+      callback: (length: number, given: Buffer) => {
+        text += given.toString('latin1', 0, length)
+        return true
+      },
+    }
+    const socket = open(port, { onread } as object)
+    await next(socket, 'end')
+    client.log('read', text)
+  })
+})
+
 describe('how connect ends early', () => {
   parity('signal: aborted before', async ({ client, serve, keep }) => {
     const { port } = await serve()

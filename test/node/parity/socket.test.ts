@@ -24,7 +24,7 @@ interface Untyped extends TLSSocket {
   setServername(name: unknown): void
   setSession(session: unknown): void
   getSharedSigalgs(): string[]
-  ssl: unknown
+  readonly secureConnecting: boolean
 }
 
 describe('new TLSSocket', () => {
@@ -114,6 +114,7 @@ describe('new TLSSocket', () => {
 describe('what a socket tells', () => {
   const flags = (end: End, socket: TLSSocket, when: string) =>
     end.log(when, {
+      secureConnecting: (socket as Untyped).secureConnecting,
       ...{ encrypted: socket.encrypted, authorized: socket.authorized, alpn: socket.alpnProtocol },
       ...{ servername: socket.servername, connecting: socket.connecting, pending: socket.pending },
       ...{ destroyed: socket.destroyed, readyState: socket.readyState, timeout: socket.timeout ?? 0 },
