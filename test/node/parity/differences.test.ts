@@ -1,12 +1,24 @@
 /** Where ours is meant to be another than node:tls: what each of them does, and why. */
+import { constants } from 'node:crypto'
 import { once } from 'node:events'
-import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { describe } from 'vitest'
 import { fixture } from '../../support/fixtures.ts'
-import { difference, type End, identity, next, type Stage } from './harness.ts'
+import { difference, type End, identity, next, quiet, type Stage } from './harness.ts'
 
 const delay = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms))
+
+/** Of `openssl dhparam -out FILE 2048`: a safe prime that has no name. */
+const dhParameters = `-----BEGIN DH PARAMETERS-----
+MIIBCAKCAQEA6Yph3Wp8hvSQDANM9b9k2ukj73gf1qn4F0btMnmjf8Di6CUEzYJJ
+rcyewtuP8XZvah38ywgQH1k3SdhTe4wV2vajpOQSfCr5rg+3ZdCPaWFMi0nIbzOm
+e9oWD2smKDJdIglujBX9HcybWrcez46ofuKqEd/7ZC90UVec6WBPRaTHAi3vgIZz
+0/QOfIrDka6GZ2yHomCWNXDUeSg8lEYFGM1Y+IReU3hQdBIC4An6fs/wBh7pSho0
+c6GPNnfiodmg/2vpYrXLYVCEKdc1WA3NcqATQq6wSjte8uJS/YB7HgTimFrbw5vd
+ZCTKDI3Icf8c3yq1T2Q9+i9Tmxj731ALRwIBAg==
+-----END DH PARAMETERS-----
+`
 
 /** Whether it comes to pass in a while: of what must never come, only so much can be seen. */
 const withinAWhile = (event: Promise<unknown>) =>
@@ -37,6 +49,50 @@ describe('versions and algorithms', () => {
           ['TLSv1.3', { throws: 'ERR_TLS_INVALID_PROTOCOL_VERSION' }],
         ],
         server: [],
+      },
+    },
+  )
+
+  difference(
+    'an option that ours does not do is refused, and not passed over',
+    async ({ client, server }) => {
+      const make = (options: object) => () => void server.tls.createSecureContext(options)
+      server.attempt('crl', make({ crl: [] }))
+      server.attempt('dhparam of one’s own', make({ dhparam: dhParameters }))
+      server.attempt('SSL_OP_NO_TLSv1_2', make({ secureOptions: constants.SSL_OP_NO_TLSv1_2 }))
+      server.attempt('pskCallback', () => void server.tls.createServer({ pskCallback: () => null }))
+      client.attempt(
+        'clientCertEngine',
+        () => void client.tls.createSecureContext({ clientCertEngine: 'none' }),
+      )
+      const engine = { privateKeyEngine: 'none', privateKeyIdentifier: 'key' }
+      client.attempt('privateKeyEngine', () => void client.tls.createSecureContext(engine))
+    },
+    {
+      why: 'whoever gives them relies on them: a certificate that is revoked would pass, say',
+      node: {
+        client: [
+          ['clientCertEngine', { throws: 'without a code' }],
+          ['privateKeyEngine', { throws: 'without a code' }],
+        ],
+        server: [
+          ['crl', undefined],
+          ['dhparam of one’s own', undefined],
+          ['SSL_OP_NO_TLSv1_2', undefined],
+          ['pskCallback', undefined],
+        ],
+      },
+      ours: {
+        client: [
+          ['clientCertEngine', { throws: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' }],
+          ['privateKeyEngine', { throws: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' }],
+        ],
+        server: [
+          ['crl', { throws: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' }],
+          ['dhparam of one’s own', { throws: 'ERR_INVALID_ARG_VALUE' }],
+          ['SSL_OP_NO_TLSv1_2', { throws: 'ERR_TLS_INVALID_PROTOCOL_VERSION' }],
+          ['pskCallback', { throws: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' }],
+        ],
       },
     },
   )
@@ -150,6 +206,21 @@ describe('sessions', () => {
 
 describe('names and certificates', () => {
   difference(
+    'an anchor need not be self-signed',
+    async ({ client, serve, open }) => {
+      const { port } = await serve()
+      const socket = quiet(open(port, { ca: fixture('server.pem') }))
+      await Promise.race([next(socket, 'secureConnect'), next(socket, 'close')])
+      client.log('authorized', socket.authorized)
+    },
+    {
+      why: 'whom ca names is trusted (RFC 5280 §6.1.1 d): allowPartialTrustChain is always so',
+      node: { client: [['authorized', false]], server: [] },
+      ours: { client: [['authorized', true]], server: [] },
+    },
+  )
+
+  difference(
     'connect asks for the name of its host',
     async ({ client, server, serve, keep }) => {
       const { port, socket } = await serve()
@@ -250,6 +321,27 @@ describe('names and certificates', () => {
 
 describe('faults', () => {
   difference(
+    'a handshake that is cut off is an error and no end',
+    async ({ client, keep, listen }) => {
+      const port = await listen(createTcpServer(socket => void socket.once('data', () => socket.end())))
+      const socket = keep(client.tls.connect({ port, host: '127.0.0.1', ...client.options }))
+      client.watch(socket, 'end', 'error', 'close')
+      await next(socket, 'close')
+    },
+    {
+      why: 'whoever reads up to the end would take a connection that never was for one without data',
+      node: { client: [['end'], ['error', { error: 'ECONNRESET' }], ['close', true]], server: [] },
+      ours: {
+        client: [
+          ['error', { error: 'ECONNRESET' }],
+          ['close', true],
+        ],
+        server: [],
+      },
+    },
+  )
+
+  difference(
     'an end without close_notify is an error',
     async stage => {
       const { client, serve, open } = stage
@@ -269,7 +361,7 @@ describe('faults', () => {
       node: { client: [['end'], ['close', false]], server: [] },
       ours: {
         client: [
-          ['error', { error: 'ECONNRESET' }],
+          ['error', { error: 'ERR_SSL_UNEXPECTED_EOF_WHILE_READING' }],
           ['close', true],
         ],
         server: [],
@@ -331,6 +423,48 @@ describe('what a socket does', () => {
     await once(socket, 'secureConnect')
     return { socket, accepted: await next() }
   }
+
+  difference(
+    'ready comes with connect over a socket that was given, too',
+    async ({ client, serve, keep }) => {
+      const { port } = await serve()
+      const transport = keep(connectTcp(port, '127.0.0.1'))
+      const socket = keep(client.tls.connect({ socket: transport, ...client.options, ca: fixture('ca.pem') }))
+      client.watch(socket, 'connect', 'ready')
+      await once(socket, 'secureConnect')
+    },
+    {
+      why: 'net.Socket’s documentation has it so: ready is triggered immediately after connect',
+      node: { client: [['connect']], server: [] },
+      ours: { client: [['connect'], ['ready']], server: [] },
+    },
+  )
+
+  difference(
+    'minDHSize is 2048 and no option',
+    async ({ client, serve, open }) => {
+      const ciphers = 'DHE-RSA-AES128-GCM-SHA256'
+      const { port } = await serve({ ciphers, dhparam: 'auto', ecdhCurve: 'ffdhe2048' })
+      const socket = open(port, { ciphers, minDHSize: 3072 })
+      client.log(
+        'size',
+        await Promise.race([next(socket, 'secureConnect'), next(socket, 'close')]).then(
+          () => socket.authorized,
+        ),
+      )
+    },
+    {
+      why: 'fields under 2,048 bits are refused always, whatever anybody asks for; more is for ecdhCurve to say',
+      node: {
+        client: [
+          ['error', { error: 'ERR_TLS_DH_PARAM_SIZE' }],
+          ['size', false],
+        ],
+        server: [],
+      },
+      ours: { client: [['size', true]], server: [] },
+    },
+  )
 
   difference(
     'renegotiate is refused',

@@ -275,7 +275,7 @@ describe('client certificates', () => {
     server.log(
       'client',
       accepted.authorized,
-      accepted.authorizationError,
+      typeof accepted.authorizationError,
       accepted.getPeerCertificate().subject,
     )
   })

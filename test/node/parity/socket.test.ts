@@ -124,7 +124,6 @@ describe('what a socket tells', () => {
   const told = (end: End, socket: TLSSocket, when: string) => {
     flags(end, socket, when)
     if (when === 'open') end.attempt(`${when} getProtocol`, () => socket.getProtocol())
-    end.attempt(`${when} getProtocol`, () => socket.getProtocol())
     end.attempt(`${when} getCipher`, () => socket.getCipher())
     end.attempt(`${when} getEphemeralKeyInfo`, () => socket.getEphemeralKeyInfo())
     end.attempt(`${when} getPeerCertificate`, () => socket.getPeerCertificate()?.subject)
