@@ -266,6 +266,27 @@ describe('more of what net.connect takes', () => {
   })
 })
 
+describe('attempts', () => {
+  parity('autoSelectFamily: an attempt that fails is told', async stage => {
+    const { client, serve, keep } = stage
+    const { port } = await serve()
+    const lookup = ((_host: string, _options: object, done: (error: null, list: object[]) => void) =>
+      setImmediate(done, null, [
+        { address: '::1', family: 6 },
+        { address: '127.0.0.1', family: 4 },
+      ])) as unknown as LookupFunction
+    const options = { autoSelectFamily: true, autoSelectFamilyAttemptTimeout: 2000, lookup }
+    const given = { port, host: 'localhost', ...options, ...client.options, ...trusted }
+    const socket = keep(client.tls.connect(given as ConnectionOptions))
+    socket.on('connectionAttemptFailed', (address, to, family, error) =>
+      client.log('connectionAttemptFailed', address, to === port, family, error instanceof Error),
+    )
+    client.watch(socket, 'connect', 'secureConnect', 'error')
+    await next(socket, 'secureConnect')
+    client.log('then', socket.remoteAddress)
+  })
+})
+
 describe('how connect ends early', () => {
   parity('signal: aborted before', async ({ client, serve, keep }) => {
     const { port } = await serve()
@@ -424,5 +445,13 @@ describe('whom connect trusts', () => {
     await once(socket, 'secureConnect')
     client.log('servername', socket.servername, socket.authorized)
     server.log('servername', (await accepted()).servername)
+  })
+
+  parity('minDHSize: a field that is too small is refused', async ({ client, serve, open }) => {
+    const ciphers = 'DHE-RSA-AES128-GCM-SHA256'
+    const { port } = await serve({ ciphers, dhparam: 'auto' })
+    const socket = open(port, { minDHSize: 16_384, ciphers })
+    client.watch(socket, 'secureConnect')
+    await next(socket, 'close')
   })
 })
