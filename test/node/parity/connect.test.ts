@@ -157,12 +157,12 @@ describe('where connect goes', () => {
   parity('socket: one that is still connecting', async stage => {
     const { client, serve, keep } = stage
     const { port } = await serve()
-    const socket = client.tls.connect({
-      socket: keep(connectTcp(port, '127.0.0.1')),
-      ...{ ...client.options, ...trusted },
-    })
+    const transport = keep(connectTcp(port, '127.0.0.1'))
+    const socket = keep(client.tls.connect({ socket: transport, ...client.options, ...trusted }))
     client.log('at once', socket.connecting, socket.pending)
-    await secured(stage, socket)
+    client.watch(socket, 'connect', 'secureConnect', 'error', 'close')
+    await once(socket, 'secureConnect')
+    client.log('then', socket.connecting, socket.pending, socket.remoteAddress)
   })
 
   parity('socket: any Duplex', async stage => {
@@ -235,6 +235,58 @@ describe('where connect goes', () => {
   })
 })
 
+describe('more of what net.connect takes', () => {
+  parity('hints, localPort, autoSelectFamily: taken', async stage => {
+    const { client, serve } = stage
+    const { port } = await serve()
+    const localPort = await freePort()
+    const options = { localAddress: '127.0.0.1', localPort, hints: 0, autoSelectFamily: false }
+    const given = { port, host: 'localhost', family: 4, ...options, ...client.options, ...trusted }
+    const socket = await secured(stage, client.tls.connect(given as ConnectionOptions))
+    client.log('local port', socket.localPort === localPort, socket.autoSelectFamilyAttemptedAddresses)
+  })
+
+  parity('autoSelectFamily: each attempt is told', async stage => {
+    const { client, serve, keep } = stage
+    const { port } = await serve()
+    const lookup = ((_host: string, _options: object, done: (error: null, list: object[]) => void) =>
+      setImmediate(done, null, [
+        { address: '127.0.0.1', family: 4 },
+        { address: '::1', family: 6 },
+      ])) as unknown as LookupFunction
+    const options = { autoSelectFamily: true, autoSelectFamilyAttemptTimeout: 2000, lookup }
+    const given = { port, host: 'localhost', ...options, ...client.options, ...trusted }
+    const socket = keep(client.tls.connect(given as ConnectionOptions))
+    socket.on('connectionAttempt', (address, to, family) =>
+      client.log('connectionAttempt', address, to === port, family),
+    )
+    client.watch(socket, 'connect', 'secureConnect', 'error')
+    await next(socket, 'secureConnect')
+    client.log('attempted', socket.autoSelectFamilyAttemptedAddresses?.length)
+  })
+})
+
+describe('attempts', () => {
+  parity('autoSelectFamily: an attempt that fails is told', async stage => {
+    const { client, serve, keep } = stage
+    const { port } = await serve()
+    const lookup = ((_host: string, _options: object, done: (error: null, list: object[]) => void) =>
+      setImmediate(done, null, [
+        { address: '::1', family: 6 },
+        { address: '127.0.0.1', family: 4 },
+      ])) as unknown as LookupFunction
+    const options = { autoSelectFamily: true, autoSelectFamilyAttemptTimeout: 2000, lookup }
+    const given = { port, host: 'localhost', ...options, ...client.options, ...trusted }
+    const socket = keep(client.tls.connect(given as ConnectionOptions))
+    socket.on('connectionAttemptFailed', (address, to, family, error) =>
+      client.log('connectionAttemptFailed', address, to === port, family, error instanceof Error),
+    )
+    client.watch(socket, 'connect', 'secureConnect', 'error')
+    await next(socket, 'secureConnect')
+    client.log('then', socket.remoteAddress)
+  })
+})
+
 describe('how connect ends early', () => {
   parity('signal: aborted before', async ({ client, serve, keep }) => {
     const { port } = await serve()
@@ -281,7 +333,7 @@ describe('how connect ends early', () => {
   parity('the server goes away in mid-handshake', async ({ client, keep, listen }) => {
     const port = await listen(createTcpServer(socket => void socket.once('data', () => socket.end())))
     const socket = keep(client.tls.connect({ port, host: '127.0.0.1' }))
-    client.watch(socket, ...uptoSecure)
+    client.watch(socket, 'connect', 'ready', 'secureConnect', 'error', 'close')
     await next(socket, 'close')
   })
 
@@ -396,10 +448,10 @@ describe('whom connect trusts', () => {
   })
 
   parity('minDHSize: a field that is too small is refused', async ({ client, serve, open }) => {
-    const { port } = await serve({ ciphers: 'DHE-RSA-AES128-GCM-SHA256', dhparam: 'auto', ecdhCurve: 'auto' })
-    const socket = open(port, { minDHSize: 4096, ciphers: 'DHE-RSA-AES128-GCM-SHA256' })
+    const ciphers = 'DHE-RSA-AES128-GCM-SHA256'
+    const { port } = await serve({ ciphers, dhparam: 'auto' })
+    const socket = open(port, { minDHSize: 16_384, ciphers })
     client.watch(socket, 'secureConnect')
     await next(socket, 'close')
-    client.attempt('-1', () => open(port, { minDHSize: -1 }))
   })
 })

@@ -100,9 +100,6 @@ describe('keys and certificates', () => {
       await seen(stage, { cert: [], key: [], pfx, passphrase: 'secret', ...gcm })
       await seen(stage, { cert: [], key: [], pfx: [{ buf: pfx, passphrase: 'secret' }], ...gcm })
       await seen(stage, { cert: [], key: [], pfx: [pfx], passphrase: 'secret', ...gcm })
-      const { server } = stage
-      server.attempt('wrong', () => void server.tls.createSecureContext({ pfx, passphrase: 'wrong' }))
-      server.attempt('none', () => void server.tls.createSecureContext({ pfx: Buffer.from('none') }))
     })
   })
 })
@@ -173,7 +170,7 @@ describe('algorithms', () => {
     await once(open(port, { sigalgs: 'RSA+SHA256:RSA+SHA384' }), 'secureConnect')
     const refused = next(created, 'tlsClientError')
     await next(open(port, { sigalgs: 'RSA+SHA256' }), 'error')
-    server.log('refused', (await refused)[0])
+    server.log('refused', (await refused)[0] instanceof Error)
   })
 
   parity('dhparam: auto', async ({ client, serve, open }) => {
@@ -181,7 +178,7 @@ describe('algorithms', () => {
     const { port } = await serve({ ciphers, dhparam: 'auto' })
     const socket = open(port, { ciphers })
     await once(socket, 'secureConnect')
-    client.log('key', socket.getEphemeralKeyInfo(), socket.getCipher().name)
+    client.log('key', (socket.getEphemeralKeyInfo() as { type?: string }).type, socket.getCipher().name)
   })
 
   parity('minVersion, maxVersion, secureProtocol: TLS 1.2', async ({ client, server }) => {

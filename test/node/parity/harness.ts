@@ -218,6 +218,11 @@ export const identity = (name: string) => ({ cert: fixture(`${name}.pem`), key: 
 /** Options with which an end gives or takes its session as a ticket: node:tls's by default, ours where it is asked to. */
 export const withTickets = ({ isOurs }: End): object => (isOurs ? { tickets: true } : { secureOptions: 0 })
 
+/** A socket whose errors are not told: what a client sees of a refusal is another matter. */
+export function quiet(socket: nodeTls.TLSSocket): nodeTls.TLSSocket {
+  return socket.removeAllListeners('error').on('error', () => {})
+}
+
 /** Waits for an event and gives what it brings; unlike node's `once`, also where an 'error' comes before it. */
 export function next(emitter: EventEmitter, event: string): Promise<unknown[]> {
   return new Promise(resolve => void emitter.once(event, (...values) => resolve(values)))

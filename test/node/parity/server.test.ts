@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { connect as connectTcp, Server as NetServer } from 'node:net'
 import type { SecureContext, SecureContextOptions, TLSSocket, TlsOptions } from 'node:tls'
 import { describe } from 'vitest'
+import { makeCertificateAuthority, makeNodeCertificate } from '../../../src/pki/make-certificates.ts'
 import { fixture } from '../../support/fixtures.ts'
-import { codeOf, difference, identity, next, parity, type Stage } from './harness.ts'
+import { codeOf, identity, next, parity, quiet } from './harness.ts'
 
 describe('ways to create a server', () => {
   parity('createServer(options, listener)', async ({ client, server, listen, open }) => {
@@ -50,27 +51,21 @@ describe('ways to create a server', () => {
     server.log('bare', new server.tls.Server())
   })
 
-  parity(
-    'options of net.Server: allowHalfOpen, pauseOnConnect, noDelay, keepAlive, highWaterMark',
-    async ({ server, serve, open }) => {
-      const net = {
-        allowHalfOpen: true,
-        noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: 1000,
-        highWaterMark: 4096,
-      }
-      const { port, socket } = await serve(net)
-      await once(open(port), 'secureConnect')
-      const accepted = await socket()
-      server.log(
-        'socket',
-        accepted.allowHalfOpen,
-        accepted.readableHighWaterMark,
-        accepted.writableHighWaterMark,
-      )
-    },
-  )
+  parity('options of net.Server: allowHalfOpen, noDelay, keepAlive', async ({ server, serve, open }) => {
+    const net = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 1000 }
+    const { port, socket } = await serve(net)
+    await once(open(port), 'secureConnect')
+    server.log('half-open', (await socket()).allowHalfOpen)
+  })
+
+  parity('pauseOnConnect: the transport waits', async ({ client, server, serve, open }) => {
+    const { server: created, port } = await serve({ pauseOnConnect: true })
+    created.on('connection', transport => server.log('paused', transport.isPaused()))
+    const connected = next(created, 'connection')
+    const socket = open(port)
+    client.watch(socket, 'connect')
+    await Promise.all([connected, next(socket, 'connect')])
+  })
 
   parity('what is no option: its code', async ({ server }) => {
     const create = (options: unknown) => () => void server.tls.createServer(options as TlsOptions)
@@ -82,7 +77,6 @@ describe('ways to create a server', () => {
     server.attempt('ticketKeys, short', create({ ticketKeys: Buffer.alloc(47) }))
     server.attempt('ticketKeys, a string', create({ ticketKeys: 'x'.repeat(48) }))
     server.attempt('SNICallback', create({ SNICallback: 'localhost' }))
-    server.attempt('ALPNCallback', create({ ALPNCallback: 'h2' }))
     server.attempt(
       'ALPNCallback and ALPNProtocols',
       create({ ALPNCallback: () => 'h2', ALPNProtocols: ['h2'] }),
@@ -98,7 +92,6 @@ describe('ways to create a server', () => {
     server.attempt('ciphers, a number', create({ ciphers: 1 }))
     server.attempt('ciphers, unknown', create({ ciphers: 'NO-SUCH-SUITE' }))
     server.attempt('ecdhCurve, unknown', create({ ecdhCurve: 'P-1' }))
-    server.attempt('sigalgs, unknown', create({ sigalgs: 'RSA+MD1' }))
     server.attempt('sigalgs, empty', create({ sigalgs: '' }))
     server.attempt('sessionIdContext', create({ sessionIdContext: 1 }))
     server.attempt('passphrase', create({ pfx: Buffer.alloc(4), passphrase: 1 }))
@@ -265,28 +258,27 @@ describe('client certificates', () => {
     server.log('refused', error)
   })
 
-  parity(
-    'requestCert, rejectUnauthorized: false: none, and one of a stranger',
-    async ({ server, serve, open }) => {
-      const { port, socket } = await serve({
-        requestCert: true,
-        rejectUnauthorized: false,
-        ca: fixture('ec-ca.pem'),
-      })
-      await once(open(port), 'secureConnect')
-      await once(open(port, identity('client-rsa')), 'secureConnect')
-      for (const index of [0, 1]) {
-        const accepted = await socket(index)
-        server.log(
-          'client',
-          accepted.authorized,
-          typeof accepted.authorizationError,
-          accepted.authorizationError,
-        )
-        server.log('certificate', accepted.getPeerCertificate().subject)
-      }
-    },
-  )
+  parity('requestCert, rejectUnauthorized: false: none', async ({ server, serve, open }) => {
+    const { port, socket } = await serve({ requestCert: true, rejectUnauthorized: false, ca: clientCa })
+    await once(open(port), 'secureConnect')
+    const accepted = await socket()
+    server.log('client', accepted.authorized, typeof accepted.authorizationError, accepted.authorizationError)
+    server.log('certificate', accepted.getPeerCertificate())
+  })
+
+  parity('requestCert, rejectUnauthorized: false: one that does not verify', async stage => {
+    const { server, serve, open } = stage
+    const { authority, stranger } = await namesakes()
+    const { port, socket } = await serve({ requestCert: true, rejectUnauthorized: false, ca: authority })
+    await once(open(port, stranger), 'secureConnect')
+    const accepted = await socket()
+    server.log(
+      'client',
+      accepted.authorized,
+      typeof accepted.authorizationError,
+      accepted.getPeerCertificate().subject,
+    )
+  })
 
   parity('without requestCert nobody is authorized', async ({ server, serve, open }) => {
     const { port, socket } = await serve({ ca: clientCa })
@@ -295,6 +287,28 @@ describe('client certificates', () => {
     server.log('client', accepted.authorized, accepted.authorizationError, accepted.getPeerCertificate())
   })
 })
+
+/** An authority, and a certificate from another one of the same name: a client that is asked for the name's shows it. */
+const namesakes = memo(async () => {
+  const terms = { nowMs: Date.now(), validDays: 2 }
+  const [trusted, other] = await Promise.all(
+    [1, 2].map(() => makeCertificateAuthority({ commonName: 'ringtls namesake', ...terms })),
+  )
+  const { certificatePem: cert, keyPem: key } = await makeNodeCertificate({
+    ca: other!,
+    hosts: ['a.test'],
+    ...terms,
+  })
+  return { authority: trusted!.certificatePem, stranger: { cert, key } }
+})
+
+function memo<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
 
 describe('contexts by name', () => {
   const certificateOf = (socket: TLSSocket) => socket.getPeerCertificate().fingerprint256
@@ -356,8 +370,8 @@ describe('contexts by name', () => {
             answer instanceof Error ? done(answer) : done(null, answer as SecureContext),
         })
         const refused = next(created, 'tlsClientError')
-        const socket = open(port)
-        client.watch(socket, 'secureConnect')
+        const socket = quiet(open(port))
+        client.watch(socket, 'secureConnect', 'close')
         const [error] = await refused
         server.log('refused', error instanceof Error)
         await next(socket, 'close')
@@ -441,8 +455,8 @@ describe('ALPN', () => {
     async ({ client, server, serve, open }) => {
       const { server: created, port } = await serve({ ALPNCallback: () => 'h3' })
       const refused = next(created, 'tlsClientError')
-      const socket = open(port, { ALPNProtocols: ['h2'] })
-      client.watch(socket, 'secureConnect')
+      const socket = quiet(open(port, { ALPNProtocols: ['h2'] }))
+      client.watch(socket, 'secureConnect', 'close')
       await next(socket, 'close')
       const [error] = await refused
       server.log('refused', codeOf(error))
@@ -474,7 +488,6 @@ describe('what a server tells of keys and sessions', () => {
     const own = Buffer.from(Array.from({ length: 48 }, (_, i) => i))
     server.attempt('set', () => created.setTicketKeys(own))
     server.log('own', created.getTicketKeys().equals(own))
-    server.attempt('short', () => created.setTicketKeys(own.subarray(1)))
     server.attempt('a string', () => created.setTicketKeys('x'.repeat(48) as unknown as Buffer))
     const given = server.tls.createServer({ ticketKeys: own })
     server.log('given', given.getTicketKeys().equals(own))
@@ -549,28 +562,10 @@ describe('what a server tells of keys and sessions', () => {
     const { server: created, port } = await serve()
     created.on('OCSPRequest', (_certificate, _issuer, done) => done(new Error('no'), null))
     const refused = next(created, 'tlsClientError')
-    const socket = open(port, { requestOCSP: true })
-    client.watch(socket, 'secureConnect')
+    const socket = quiet(open(port, { requestOCSP: true }))
+    client.watch(socket, 'secureConnect', 'close')
     await next(socket, 'close')
     const [error] = await refused
     server.log('refused', error instanceof Error)
-  })
-})
-
-const resumesWith = (tlsOptions: TlsOptions) => async (stage: Stage) => {
-  const { client, serve, open } = stage
-  const { port } = await serve(tlsOptions)
-  const first = open(port)
-  await once(first, 'secureConnect')
-  const second = open(port, { session: first.getSession() })
-  await once(second, 'secureConnect')
-  client.log('reused', second.isSessionReused())
-}
-
-describe('where ours is another', () => {
-  difference('sessions by ID are kept without anybody’s help', resumesWith({}), {
-    why: 'a server without newSession and resumeSession resumes all the same: the store is in memory, or the cluster’s',
-    node: { client: [['reused', false]], server: [] },
-    ours: { client: [['reused', true]], server: [] },
   })
 })

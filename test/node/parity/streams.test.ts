@@ -111,11 +111,6 @@ describe('the end', () => {
     server.log('bytes', bytes)
   })
 
-  parity('resetAndDestroy: refused, a TLSSocket is no TCP handle', async stage => {
-    const { opened } = await pairOf(stage)
-    stage.client.attempt('resets', () => opened.resetAndDestroy())
-  })
-
   parity('the peer’s transport is reset: ECONNRESET', async stage => {
     const { client } = stage
     const { opened, transports } = await pairOf(stage)
