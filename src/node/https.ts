@@ -36,3 +36,6 @@ export function request(...args: RequestArguments): ClientRequest {
 export function get(...args: RequestArguments): ClientRequest {
   return request(...args).end()
 }
+
+/** All of it, for who imports it as one thing. */
+export * as default from './https.ts'

@@ -18,6 +18,8 @@ export {
 export type { EphemeralKeyInfo } from './ephemeral-key.ts'
 export type { HandshakeReport } from './handshake-report.ts'
 export type { IdentityOptions, PfxInput, PfxWithPassphrase } from './identities.ts'
+/** All of it, for who imports it as one thing. */
+export * as default from './index.ts'
 export type { KeyInput, PemWithPassphrase } from './key-input.ts'
 export type { PrivateKeySigner } from './private-key-signer.ts'
 export { DEFAULT_MAX_VERSION, DEFAULT_MIN_VERSION, type VersionOptions } from './protocol-versions.ts'
