@@ -56,8 +56,10 @@ function open({ host, port }: Address, flags: ClientFlags, output: Output): TLSS
     if (reason) output.note(`${flags.sessionIn}: not offered: ${reason}; going on with a full handshake`)
   }
   const keylog = flags.keylog === undefined ? undefined : appendSecretFile(flags.keylog, '--keylog')
+  // Who looks at session IDs is given no ticket in their place.
+  const tickets = flags.tickets ?? session?.client.ticket !== undefined
   const socket = connect({
-    ...{ ...context, host, port, rejectUnauthorized: !insecure, keylog: keylog !== undefined },
+    ...{ ...context, tickets, host, port, rejectUnauthorized: !insecure, keylog: keylog !== undefined },
     ...(servername === undefined ? {} : { servername }),
     ...(session ? { session: session.bytes } : {}),
   })
