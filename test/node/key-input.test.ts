@@ -347,9 +347,10 @@ needs('openssl', () => {
       ['a wrong passphrase', { passphrase: 'a wrong one' }, /the passphrase does not open it/],
       ['none', {}, /the passphrase does not open it/],
     ])('%s: one clear error', (_what, options, message) => {
-      const { ours } = refusals({ pfx: pkcs12File('server'), ...options })
+      const { ours, theirs } = refusals({ pfx: pkcs12File('server'), ...options })
       expect(ours.message).toMatch(message)
-      expect(ours.code).toBe('ERR_CRYPTO_OPERATION_FAILED')
+      // Node has no code for it.
+      expect([ours.code, theirs]).toEqual([undefined, undefined])
       expect(inspect(ours, { depth: 9, showHidden: true })).not.toContain('a wrong one')
     })
 
