@@ -103,8 +103,11 @@ describe('a key', () => {
       const key = keyFile('server', 'PKCS #1, Proc-Type')
       // A wrong one in 256 has padding that looks right.
       for (let i = 0; i < 1500; i++) {
-        const { message } = errorOf(() => createSecureContext({ key, passphrase: `wrong ${i}` }))
-        expect(message).toBe('private key: the passphrase does not open it')
+        const error = errorOf(() => createSecureContext({ key, passphrase: `wrong ${i}` }))
+        expect(error).toMatchObject({
+          code: 'ERR_OSSL_BAD_DECRYPT',
+          message: 'private key: the passphrase does not open it',
+        })
       }
     })
 
@@ -249,6 +252,15 @@ describe('a signer', () => {
     await expect(openWithNode(port, rsaKeyExchange)).rejects.toMatchObject({
       code: 'ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC',
     })
+  })
+
+  it('whose decryption rejects is a key that never throws, as every key', async () => {
+    const decrypt = () => Promise.reject(new Error('no'))
+    const { certifiedKeys } = createSecureContext({
+      cert: fixture('server.pem'),
+      key: rsaSigner({ decrypt }),
+    })
+    expect(await certifiedKeys[0]!.key.decryptRaw!(new Uint8Array(256))).toBeUndefined()
   })
 
   it('signs by none but its own schemes', async () => {
