@@ -173,6 +173,50 @@ describe('whom a client trusts', () => {
   })
 })
 
+describe('an intermediate certificate in ca', () => {
+  const [root, intermediate, leaf] = ['root', 'intermediate', 'server'].map(name =>
+    fixture(`x509/${name}.pem`),
+  )
+  const identity = { cert: leaf!, key: fixture('x509/server.key.pem') }
+
+  /** The common names of what a client of node:tls that trusts the root was shown. */
+  async function namesSeen(port: number): Promise<string[]> {
+    const socket = await openWithNode(port, { ca: root!, servername: 'server.example' })
+    const names: string[] = []
+    let certificate = socket.getPeerCertificate(true)
+    while (certificate && !names.includes(certificate.subject.CN)) {
+      names.push(certificate.subject.CN)
+      certificate = certificate.issuerCertificate
+    }
+    return names
+  }
+
+  it('is sent after a certificate that came alone, as by node:tls', async () => {
+    for (const ca of [[intermediate!], [root!, intermediate!]]) {
+      const node = await startNodeServer({ ...identity, ca })
+      const seen = await namesSeen(node.port)
+      expect(seen).toHaveLength(3)
+      expect(await namesSeen((await serve({ ...identity, ca })).port)).toEqual(seen)
+    }
+  })
+
+  it('is not, where there is none, or where the certificate brought its own', async () => {
+    const chainOf = (options: SecureContextOptions) =>
+      createSecureContext(options).certifiedKeys[0]!.certificateList.map(der => der.length)
+    expect(chainOf({ ...identity, ca: root! })).toHaveLength(1)
+    const cert = leaf! + intermediate!
+    expect(chainOf({ ...identity, cert, ca: intermediate! })).toEqual(chainOf({ ...identity, cert }))
+  })
+
+  it('is trusted by itself, unless allowPartialTrustChain is false', async () => {
+    const { port } = await serve({ ...identity, ca: intermediate! })
+    const options = { ca: intermediate!, servername: 'server.example' }
+    expect((await connected(port, options)).authorized).toBe(true)
+    expect((await ending(open(port, { ...options, allowPartialTrustChain: false })))[0]).toMatch(/^error /)
+    await expect(openWithNode(port, options)).rejects.toThrow()
+  })
+})
+
 describe('a context of node:tls', () => {
   const theirs = createNodeContext({ cert: fixture('server.pem'), key: fixture('server.key') })
   const nodes = theirs as unknown as SecureContextOptions
