@@ -115,7 +115,10 @@ function readFile(input: unknown, passphrase: string | undefined, maker: KeyMake
   const { buf, passphrase: own }: { buf: unknown; passphrase?: unknown } =
     typeof input === 'object' && input !== null && 'buf' in input ? input : { buf: input }
   const bytes = typeof buf === 'string' ? Buffer.from(buf, 'latin1') : readBytes('pfx', buf)
-  return identityOf(bytes, readText('pfx.passphrase', own) ?? passphrase, maker)
+  // Node has no code of its own for a file that does not open.
+  return underCode('ERR_CRYPTO_OPERATION_FAILED', () =>
+    identityOf(bytes, readText('pfx.passphrase', own) ?? passphrase, maker),
+  )
 }
 
 /** The one key of a PKCS #12 file with its certificate, and with those above it that are not the root: a client has that one. */

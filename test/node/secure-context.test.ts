@@ -184,8 +184,8 @@ describe('an intermediate certificate in ca', () => {
     const socket = await openWithNode(port, { ca: root!, servername: 'server.example' })
     const names: string[] = []
     let certificate = socket.getPeerCertificate(true)
-    while (certificate && !names.includes(certificate.subject.CN)) {
-      names.push(certificate.subject.CN)
+    while (certificate && !names.includes(String(certificate.subject.CN))) {
+      names.push(String(certificate.subject.CN))
       certificate = certificate.issuerCertificate
     }
     return names
