@@ -55,6 +55,19 @@ export function readIdentities(
   }
 }
 
+/**
+ * A certificate that came alone, with those above it that are among `authorities`, the root left out: as OpenSSL has it, so that an
+ * intermediate certificate may stand in `ca`, where many people have it.
+ */
+export function withIssuers(certified: CertifiedKey, authorities: readonly Certificate[]): CertifiedKey {
+  if (certified.certificateList.length > 1) return certified
+  const issuers = issuersOf(
+    certified.leaf,
+    authorities.filter(authority => !isSelfIssued(authority)),
+  )
+  return { ...certified, certificateList: [certified.leaf, ...issuers].map(({ raw }) => raw) }
+}
+
 function readChain(pem: string): Certificate[] {
   const read = () => certificatesFromPem(pem, 'certificate')
   return pem.includes('-----BEGIN CERTIFICATE-----') ? read() : underCode('ERR_OSSL_PEM_NO_START_LINE', read)
@@ -102,6 +115,7 @@ function readFile(input: unknown, passphrase: string | undefined, maker: KeyMake
   const { buf, passphrase: own }: { buf: unknown; passphrase?: unknown } =
     typeof input === 'object' && input !== null && 'buf' in input ? input : { buf: input }
   const bytes = typeof buf === 'string' ? Buffer.from(buf, 'latin1') : readBytes('pfx', buf)
+  // Node has no code of its own for a file that does not open.
   return underCode('ERR_CRYPTO_OPERATION_FAILED', () =>
     identityOf(bytes, readText('pfx.passphrase', own) ?? passphrase, maker),
   )
@@ -148,7 +162,8 @@ function issuersOf({ issuer }: Certificate, others: readonly Certificate[]): Cer
     : []
 }
 
-function isSelfIssued({ subject, issuer }: Certificate): boolean {
+/** Whether its subject made it itself, as a root's (RFC 5280 §3.2). */
+export function isSelfIssued({ subject, issuer }: Certificate): boolean {
   return equalBytes(subject.raw, issuer.raw)
 }
 

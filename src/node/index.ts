@@ -10,6 +10,7 @@ export {
   CLIENT_RENEG_LIMIT,
   CLIENT_RENEG_WINDOW,
   checkServerIdentity,
+  convertALPNProtocols,
   DEFAULT_CIPHERS,
   DEFAULT_ECDH_CURVE,
   getCiphers,

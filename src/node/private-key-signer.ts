@@ -44,5 +44,12 @@ export function signerKey(
     return signature
   }
   if (publicKey.type !== 'rsa' || !signer.decrypt) return { publicKey, sign }
-  return { publicKey, sign, decryptRaw: async ciphertext => signer.decrypt?.(ciphertext) }
+  const decryptRaw = async (ciphertext: Uint8Array) => {
+    try {
+      return await signer.decrypt?.(ciphertext)
+    } catch {
+      return undefined
+    }
+  }
+  return { publicKey, sign, decryptRaw }
 }

@@ -6,7 +6,7 @@ import type { Certificate } from '../x509/certificate.ts'
 import type { CertifiedKey } from '../x509/certified-key.ts'
 import { type AlgorithmOptions, type Algorithms, readAlgorithms } from './algorithms.ts'
 import { apiMisuse } from './api-misuse.ts'
-import { type IdentityOptions, readIdentities } from './identities.ts'
+import { type IdentityOptions, isSelfIssued, readIdentities, withIssuers } from './identities.ts'
 import { type Pem, wrongType } from './option-types.ts'
 import { requireOurVersion, type VersionOptions } from './protocol-versions.ts'
 import { keyMakerOf, type ProviderChoice, providerOf } from './providers.ts'
@@ -26,13 +26,15 @@ export interface SecureContextOptions
   readonly signedCertificateTimestamps?: readonly (readonly Uint8Array[] | undefined)[] | undefined
   /**
    * The certificates to trust: a client's for servers, by default the roots that Node comes with; a server's for clients, by default
-   * none. An empty list trusts nobody.
+   * none. An empty list trusts nobody. A certificate of our own that came alone is sent with its issuers from here.
    */
   readonly ca?: Pem | readonly Pem[] | undefined
+  /** Whether a certificate in `ca` that is not self-signed is trusted too: true by default. */
+  readonly allowPartialTrustChain?: boolean | undefined
   /** Server: our order of suites and groups decides, not the client's. True by default. */
   readonly honorCipherOrder?: boolean | undefined
   /** 'auto', which is always so: the groups of RFC 7919. Own parameters are refused. */
-  readonly dhparam?: string | undefined
+  readonly dhparam?: string | Uint8Array | undefined
   /** Who does the arithmetic: 'noble', in TypeScript, by default; 'node', OpenSSL; or one of your own. */
   readonly provider?: ProviderChoice | undefined
   /** Where randomness comes from; node:crypto by default. */
@@ -66,9 +68,11 @@ export function createSecureContext(options: SecureContextOptions | null = {}): 
   refuseUnsupported(given)
   const provider = providerOf(given.provider)
   const random = given.random ?? (length => randomFillSync(new Uint8Array(length)))
-  const { certifiedKeys, authorities } = readIdentities(given, keyMakerOf(provider, random), provider)
+  const identities = readIdentities(given, keyMakerOf(provider, random), provider)
   const ca = readAuthorities(given.ca)
-  const anchors = [...(ca ?? []), ...authorities]
+  const authorities = [...(ca ?? []), ...identities.authorities]
+  const certifiedKeys = identities.certifiedKeys.map(certified => withIssuers(certified, authorities))
+  const anchors = given.allowPartialTrustChain === false ? authorities.filter(isSelfIssued) : authorities
   return {
     ...readAlgorithms(given, provider),
     certifiedKeys: withTimestamps(

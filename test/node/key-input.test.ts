@@ -103,8 +103,11 @@ describe('a key', () => {
       const key = keyFile('server', 'PKCS #1, Proc-Type')
       // A wrong one in 256 has padding that looks right.
       for (let i = 0; i < 1500; i++) {
-        const { message } = errorOf(() => createSecureContext({ key, passphrase: `wrong ${i}` }))
-        expect(message).toBe('private key: the passphrase does not open it')
+        const error = errorOf(() => createSecureContext({ key, passphrase: `wrong ${i}` }))
+        expect(error).toMatchObject({
+          code: 'ERR_OSSL_BAD_DECRYPT',
+          message: 'private key: the passphrase does not open it',
+        })
       }
     })
 
@@ -251,6 +254,15 @@ describe('a signer', () => {
     })
   })
 
+  it('whose decryption rejects is a key that never throws, as every key', async () => {
+    const decrypt = () => Promise.reject(new Error('no'))
+    const { certifiedKeys } = createSecureContext({
+      cert: fixture('server.pem'),
+      key: rsaSigner({ decrypt }),
+    })
+    expect(await certifiedKeys[0]!.key.decryptRaw!(new Uint8Array(256))).toBeUndefined()
+  })
+
   it('signs by none but its own schemes', async () => {
     const seen: string[] = []
     const { sign: signWith } = signerOf('server')
@@ -347,9 +359,238 @@ needs('openssl', () => {
       ['a wrong passphrase', { passphrase: 'a wrong one' }, /the passphrase does not open it/],
       ['none', {}, /the passphrase does not open it/],
     ])('%s: one clear error', (_what, options, message) => {
-      const { ours } = refusals({ pfx: pkcs12File('server'), ...options })
+      const { ours, theirs } = refusals({ pfx: pkcs12File('server'), ...options })
       expect(ours.message).toMatch(message)
-      expect(ours.code).toBe('ERR_CRYPTO_OPERATION_FAILED')
+      // Node has OpenSSL's text alone.
+      expect([ours.code, theirs]).toEqual(['ERR_CRYPTO_OPERATION_FAILED', undefined])
+  })
+
+  it.each([
+    ['a passphrase that is a number', { key: fixture('server.key'), passphrase: 5 }],
+    ['a passphrase that is a Buffer', { key: fixture('server.key'), passphrase: Buffer.from('x') }],
+    ['a passphrase of one key', { key: [{ pem: fixture('server.key'), passphrase: 5 }] }],
+    ['no key at all', { key: 'abc' }],
+    ['no certificate at all', { cert: 'abc', key: fixture('server.key') }],
+    ['a key of another certificate', { cert: fixture('server.pem'), key: fixture('other.key') }],
+  ])('%s: the code of node:tls', (_what, options) => {
+    const { theirs, ours } = refusals(options)
+    expect(ours.code).toMatch(/^ERR_/)
+    expect(ours.code).toBe(theirs)
+  })
+
+  it('that is public is refused', () => {
+    const publicKey = new X509Certificate(fixture('server.pem')).publicKey
+    const ours = errorOf(() => createSecureContext({ key: publicKey }))
+    expect(ours).toMatchObject({ code: 'ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE' })
+  })
+
+  it('is not shown by a context, whatever it came as', () => {
+    for (const provider of ['noble', 'node'] as const)
+      for (const key of [fixture('server.key'), createPrivateKey(fixture('server.key')), rsaSigner()]) {
+        const context = createSecureContext({ cert: fixture('server.pem'), key, passphrase, provider })
+        const text = inspect(context, { depth: 20, maxStringLength: null, maxArrayLength: null })
+        const jwk = createPrivateKey(fixture('server.key')).export({ format: 'jwk' })
+        for (const secret of [jwk.d!, jwk.p!, jwk.q!, jwk.dp!]) {
+          const number = BigInt(`0x${Buffer.from(secret, 'base64url').toString('hex')}`)
+          for (const form of [secret, number.toString(), number.toString(16)])
+            expect(text).not.toContain(form)
+        }
+        expect(text).not.toContain(passphrase)
+      }
+  })
+})
+
+/** A key that is elsewhere: node:crypto behind a promise. */
+function signerOf(name: string, more: Partial<PrivateKeySigner> = {}): PrivateKeySigner {
+  const key = createPrivateKey(fixture(`${name}.key`))
+  return {
+    async sign(scheme: SignatureScheme, message: Uint8Array) {
+      const { algorithm, hash } = signatureScheme(scheme)
+      const padding = algorithm === 'pss' ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING
+      const isRsa = algorithm === 'pss' || algorithm === 'pkcs1'
+      return sign(hash, message, isRsa ? { key, padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST } : key)
+    },
+    ...more,
+  }
+}
+
+function rsaSigner(more: Partial<PrivateKeySigner> = {}): PrivateKeySigner {
+  const key = createPrivateKey(fixture('server.key'))
+  const decrypt = async (ciphertext: Uint8Array) =>
+    privateDecrypt({ key, padding: constants.RSA_NO_PADDING }, ciphertext)
+  return signerOf('server', { decrypt, ...more })
+}
+
+const rsaKeyExchange = { ciphers: 'AES128-GCM-SHA256' }
+
+describe('a signer', () => {
+  it.each(names)('of %s signs for a server', async name => {
+    await expectToServe(name, { cert: fixture(`${name}.pem`), key: signerOf(name) })
+  })
+
+  it('that can decrypt serves RSA key exchange', async () => {
+    const decrypt = vi.fn(rsaSigner().decrypt!)
+    const { port } = await serve({ key: rsaSigner({ decrypt }) })
+    expect((await openWithNode(port, rsaKeyExchange)).getCipher().name).toBe('AES128-GCM-SHA256')
+    expect(decrypt).toHaveBeenCalledOnce()
+  })
+
+  it('that cannot has no suite of RSA key exchange', async () => {
+    const { port } = await serve({ key: signerOf('server') })
+    await expect(openWithNode(port, rsaKeyExchange)).rejects.toMatchObject({
+      code: 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE',
+    })
+  })
+
+  it.each([
+    ['rejects', { sign: () => Promise.reject(new Error('the module is locked')) }],
+    [
+      'throws',
+      {
+        sign: () => {
+          throw new Error('the module is locked')
+        },
+      },
+    ],
+    ['gives another signature', { sign: async () => Buffer.alloc(256, 1) }],
+    ['gives none', { sign: async () => undefined as unknown as Uint8Array }],
+  ])('that %s: internal_error, and the next connection is served', async (_what, more) => {
+    const good = signerOf('server')
+    let broken = true
+    const signer: PrivateKeySigner = { sign: (...args) => (broken ? more.sign() : good.sign(...args)) }
+    const { port } = await serve({ key: signer })
+    await expect(openWithNode(port)).rejects.toMatchObject({ code: 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR' })
+    broken = false
+    expect((await openWithNode(port)).authorized).toBe(true)
+  })
+
+  it.each([
+    ['rejects', () => Promise.reject(new Error('no'))],
+    [
+      'throws',
+      () => {
+        throw new Error('no')
+      },
+    ],
+    ['gives nothing', async () => undefined],
+    ['gives too little', async () => Buffer.alloc(48)],
+    ['gives another padding', async () => Buffer.alloc(256, 1)],
+  ])('whose decryption %s: as a bad padding, which shows at Finished', async (_what, decrypt) => {
+    const { port } = await serve({ key: rsaSigner({ decrypt }) })
+    await expect(openWithNode(port, rsaKeyExchange)).rejects.toMatchObject({
+      code: 'ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC',
+    })
+  })
+
+  it('whose decryption rejects is a key that never throws, as every key', async () => {
+    const decrypt = () => Promise.reject(new Error('no'))
+    const { certifiedKeys } = createSecureContext({
+      cert: fixture('server.pem'),
+      key: rsaSigner({ decrypt }),
+    })
+    expect(await certifiedKeys[0]!.key.decryptRaw!(new Uint8Array(256))).toBeUndefined()
+  })
+
+  it('signs by none but its own schemes', async () => {
+    const seen: string[] = []
+    const { sign: signWith } = signerOf('server')
+    const signer: PrivateKeySigner = {
+      schemes: ['rsa_pkcs1_sha384'],
+      sign(scheme, message) {
+        seen.push(scheme)
+        return signWith(scheme, message)
+      },
+    }
+    const { port } = await serve({ key: signer })
+    await openWithNode(port)
+    expect(seen).toEqual(['rsa_pkcs1_sha384'])
+  })
+
+  it('whose parts are no functions is refused', () => {
+    const cert = fixture('server.pem')
+    for (const key of [{ sign: 1 }, { sign: () => {}, decrypt: 1 }])
+      expect(() => createSecureContext({ cert, key: key as unknown as PrivateKeySigner })).toThrow(ApiMisuse)
+  })
+
+  it('of a short RSA key is refused', () => {
+    const options = { cert: fixture('short-rsa.pem'), key: signerOf('short-rsa') }
+    expect(() => createSecureContext(options)).toThrow(/an RSA key of 1024 bits, wanted 2048/)
+  })
+})
+
+describe('several', () => {
+  const cert = names.map(name => fixture(`${name}.pem`))
+
+  it('find their certificates in any order', () => {
+    const key = [...names].reverse().map(name => fixture(`${name}.key`))
+    const { certifiedKeys } = createSecureContext({ cert, key })
+    for (const { leaf, key } of certifiedKeys) expect(leaf.subjectPublicKey).toEqual(key.publicKey)
+    expect(certifiedKeys).toHaveLength(names.length)
+  })
+
+  it('one key may serve several certificates, a signer the one that is left', () => {
+    const [server, ec] = [fixture('server.pem'), fixture('ec.pem')]
+    const { certifiedKeys } = createSecureContext({
+      cert: [server, ec, server],
+      key: [signerOf('ec'), fixture('server.key')],
+    })
+    expect(certifiedKeys.map(({ key }) => key.publicKey.type)).toEqual(['rsa', 'ec', 'rsa'])
+    expect(certifiedKeys[0]!.key).toBe(certifiedKeys[2]!.key)
+  })
+
+  it.each([
+    ['a certificate too many', [fixture('server.pem'), fixture('ec.pem')], [fixture('server.key')]],
+    ['a key too many', [fixture('server.pem')], [fixture('server.key'), fixture('ec.key')]],
+    ['a signer too many', [fixture('server.pem')], [fixture('server.key'), signerOf('ec')]],
+    ['no key', [fixture('server.pem')], []],
+    ['no certificate', [], [fixture('server.key')]],
+  ])('%s is refused', (_what, cert, key) => {
+    expect(() => createSecureContext({ cert, key })).toThrow(
+      `${cert.length} certificates and ${key.length} keys were given`,
+    )
+  })
+
+  it('two that do not fit are told apart by their places', () => {
+    const cert = [fixture('ec.pem'), fixture('server.pem')]
+    const key = [fixture('ec.key'), fixture('other.key')]
+    expect(() => createSecureContext({ cert, key })).toThrow(/CN=localhost does not fit the private key/)
+  })
+})
+
+needs('openssl', () => {
+  describe('pfx', () => {
+    it('is a certificate and its key, as for node:tls', async () => {
+      const pfx = pkcs12File('server')
+      for (const options of [
+        { pfx, passphrase },
+        { pfx: [pfx], passphrase },
+        { pfx: [{ buf: pfx, passphrase }] },
+        { pfx: [{ buf: pfx }], passphrase },
+      ]) {
+        createNodeContext(options)
+        await expectToServe('server', options)
+      }
+      await expectToServe('server', { pfx: pfx.toString('latin1'), passphrase })
+    })
+
+    it('stands beside cert and key, and beside others', () => {
+      const { certifiedKeys } = createSecureContext({
+        pfx: [pkcs12File('server'), { buf: pkcs12File('ec', [], 'other'), passphrase: 'other' }],
+        passphrase,
+        cert: fixture('ed25519.pem'),
+        key: fixture('ed25519.key'),
+      })
+      expect(certifiedKeys.map(({ key }) => key.publicKey.type)).toEqual(['ed25519', 'rsa', 'ec'])
+    })
+
+    it.each([
+      ['a wrong passphrase', { passphrase: 'a wrong one' }, /the passphrase does not open it/],
+      ['none', {}, /the passphrase does not open it/],
+    ])('%s: one clear error', (_what, options, message) => {
+      const { ours, theirs } = refusals({ pfx: pkcs12File('server'), ...options })
+      expect(ours.message).toMatch(message)
+      // Node has no code for it.
+      expect([ours.code, theirs]).toEqual([undefined, undefined])
       expect(inspect(ours, { depth: 9, showHidden: true })).not.toContain('a wrong one')
     })
 
