@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { cipherSuiteNames, cipherSuites } from '../../src/crypto/cipher-suites.ts'
 import { namedGroupNames, namedGroups } from '../../src/crypto/named-groups.ts'
 import { signatureSchemeNames, signatureSchemes } from '../../src/crypto/signature-schemes.ts'
-import { nobleProvider } from '../../src/providers/noble/index.ts'
-import { nodeProvider } from '../../src/providers/node/index.ts'
+import { providerRooms } from '../support/providers.ts'
 
 /** What is fast differs: AES without hardware is slow, and node:crypto takes long to take in a private key for X25519. */
 const fastest: Readonly<Record<string, { aeads: readonly string[]; group: string }>> = {
@@ -14,7 +13,7 @@ const fastest: Readonly<Record<string, { aeads: readonly string[]; group: string
   },
 }
 
-describe.each([nobleProvider, nodeProvider])('provider $name', provider => {
+describe.each(providerRooms)('provider $name', ({ provider }) => {
   test('offers every suite once: AEAD before CBC, forward secrecy before RSA, curves before finite fields', () => {
     expect([...provider.cipherSuites].sort()).toEqual([...cipherSuiteNames].sort())
     const kinds = provider.cipherSuites.map(name => {
