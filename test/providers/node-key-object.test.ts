@@ -1,13 +1,15 @@
 /** A private key of node:crypto as it is: `privateKeyOf`. */
 import * as crypto from 'node:crypto'
+import { PassThrough } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
 import type { RsaPublicKey } from '../../src/crypto/provider.ts'
 import { type SignatureScheme, signatureSchemeNames } from '../../src/crypto/signature-schemes.ts'
 import { ApiMisuse } from '../../src/errors.ts'
 import { nobleProvider } from '../../src/providers/noble/index.ts'
-import { privateKeyOf } from '../../src/providers/node/index.ts'
-import { pssPairFor, publicKeyOf } from '../support/node-keys.ts'
+import { nodeProvider, privateKey, privateKeyOf } from '../../src/providers/node/index.ts'
+import { curveComponentsOf, pssPairFor, publicKeyOf } from '../support/node-keys.ts'
 
 const message = crypto.randomBytes(100)
 const pairs: Readonly<Record<string, { pair: crypto.KeyPairKeyObjectResult; schemes: number }>> = {
@@ -69,6 +71,18 @@ test.each(['x25519', 'ed448'] as const)('a key of type %s is refused, with what 
 test('so is a key on another curve', () => {
   const { privateKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'secp256k1' })
   expect(() => privateKeyOf(privateKey)).toThrow(ApiMisuse)
+})
+
+test('an error that node:tls leaves behind in OpenSSL is not taken for one of a key', () => {
+  const socket = new TLSSocket(new PassThrough() as never).on('error', () => {})
+  const { pair } = pairs['P-256']!
+  const components = curveComponentsOf(pair.privateKey)
+  const secret = crypto.randomBytes(32)
+  for (const make of [() => privateKey(components), () => nodeProvider.keyShare('x25519', () => secret)]) {
+    socket.setSession(Buffer.from('3082ffff', 'hex'))
+    expect(make().publicKey).toBeDefined()
+  }
+  socket.destroy()
 })
 
 function signatureOf(sign: () => Uint8Array | Promise<Uint8Array>): Uint8Array | undefined {
