@@ -28,6 +28,19 @@ export type NamedGroup = keyof typeof namedGroups
 /** All names, in the table's order. */
 export const namedGroupNames = Object.keys(namedGroups) as readonly NamedGroup[]
 
+/** An order of preference for providers, from the fastest of each kind to the strongest; curves before finite fields. */
+export const preferredGroups: readonly NamedGroup[] = [
+  'x25519',
+  'secp256r1',
+  'secp384r1',
+  'secp521r1',
+  'ffdhe2048',
+  'ffdhe3072',
+  'ffdhe4096',
+  'ffdhe6144',
+  'ffdhe8192',
+]
+
 /** Whether a number is one of a finite field group, known here or not (RFC 7919 §2: 0x0100 to 0x01ff). */
 export function isFiniteFieldNumber(number: number): boolean {
   return number >> 8 === 1

@@ -2,8 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { concatBytes, fromHex, toHex } from '../../src/bytes.ts'
 import { ApiMisuse } from '../../src/errors.ts'
-import { nobleProvider } from '../../src/providers/noble/index.ts'
-import { nodeProvider } from '../../src/providers/node/index.ts'
+import { providerRooms } from '../support/providers.ts'
 import { describeWycheproof } from './wycheproof.ts'
 
 const lengths = [0, 1, 15, 16, 17, 100, 1025, 16384]
@@ -20,7 +19,7 @@ function nodeGcm(
   return Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]).toString('hex')
 }
 
-describe.each([nobleProvider, nodeProvider])('provider $name', provider => {
+describe.each(providerRooms)('provider $name', ({ provider }) => {
   describe.each([16, 32])('AES with a key of %i bytes', keyLength => {
     test('GCM seals what node:crypto seals, and opens it', () => {
       const key = randomBytes(keyLength)

@@ -2,14 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { concatBytes, fromHex, toHex } from '../../src/bytes.ts'
 import { ApiMisuse } from '../../src/errors.ts'
-import { nobleProvider } from '../../src/providers/noble/index.ts'
-import { nodeProvider } from '../../src/providers/node/index.ts'
 import { nodeCryptoProvider } from '../support/node-crypto-provider.ts'
+import { providerRooms } from '../support/providers.ts'
 import { describeWycheproof } from './wycheproof.ts'
 
 const lengths = [0, 1, 15, 16, 17, 63, 64, 65, 100, 1025, 16384]
 
-describe.each([nobleProvider, nodeProvider])('provider $name, ChaCha20-Poly1305', provider => {
+describe.each(providerRooms)('provider $name, ChaCha20-Poly1305', ({ provider }) => {
   test('RFC 8439 §2.8.2', () => {
     const key = fromHex('808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f')
     const [nonce, additionalData] = [fromHex('070000004041424344454647'), fromHex('50515253c0c1c2c3c4c5c6c7')]

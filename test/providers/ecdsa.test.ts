@@ -5,114 +5,155 @@ import { fromHex, toHex } from '../../src/bytes.ts'
 import type { EcCurve, HashAlgorithm } from '../../src/crypto/provider.ts'
 import { signatureScheme, signatureSchemeNames } from '../../src/crypto/signature-schemes.ts'
 import { ApiMisuse } from '../../src/errors.ts'
-import { nobleProvider, privateKey } from '../../src/providers/noble/index.ts'
+import { privateKey as noblePrivateKey } from '../../src/providers/noble/index.ts'
+import { NodeSigningKey } from '../../src/providers/node/signature.ts'
 import { Secret } from '../../src/secret.ts'
 import type { EcKeyComponents } from '../../src/x509/private-key.ts'
 import { curveComponentsOf, publicKeyOf } from '../support/node-keys.ts'
+import { providerRooms } from '../support/providers.ts'
 import { describeWycheproof } from './wycheproof.ts'
 
 const schemes = signatureSchemeNames.filter(name => signatureScheme(name).keyType === 'ec')
 const schemeOf = (hash: HashAlgorithm) => schemes.find(name => signatureScheme(name).hash === hash)!
 const message = randomBytes(100)
 
-describe.each(['P-256', 'P-384', 'P-521'])('ECDSA on %s', namedCurve => {
+const files = [
+  'ecdsa_secp256r1_sha256',
+  'ecdsa_secp256r1_sha512',
+  'ecdsa_secp384r1_sha256',
+  'ecdsa_secp384r1_sha384',
+  'ecdsa_secp384r1_sha512',
+  'ecdsa_secp521r1_sha512',
+]
+describe.each(providerRooms)('provider $name', ({ provider, privateKey }) => {
+  describe.each(['P-256', 'P-384', 'P-521'])('ECDSA on %s', namedCurve => {
+    const pair = generateKeyPairSync('ec', { namedCurve })
+    const key = publicKeyOf(pair.publicKey)
+
+    test.each(schemes)('%s: takes what node:crypto signs, and node:crypto what we sign', scheme => {
+      const hash = signatureScheme(scheme).hash!
+      const ours = privateKey(curveComponentsOf(pair.privateKey))
+      for (let i = 0; i < 8; i++) {
+        const theirs = sign(hash, message, pair.privateKey)
+        expect(provider.verify(scheme, key, message, theirs)).toBe(true)
+        expect(provider.verify(scheme, key, randomBytes(100), theirs)).toBe(false)
+        const signature = ours.sign(scheme, message) as Uint8Array
+        expect(verify(hash, message, pair.publicKey, signature)).toBe(true)
+      }
+      expect(ours.publicKey).toEqual(key)
+    })
+
+    test('another hash, another key and a key off its curve verify nothing', () => {
+      const signature = sign('sha256', message, pair.privateKey)
+      const other = publicKeyOf(generateKeyPairSync('ec', { namedCurve }).publicKey)
+      expect(provider.verify('ecdsa_secp256r1_sha256', key, message, signature)).toBe(true)
+      expect(provider.verify('ecdsa_secp384r1_sha384', key, message, signature)).toBe(false)
+      expect(provider.verify('ecdsa_secp256r1_sha256', other, message, signature)).toBe(false)
+      if (key.type !== 'ec') throw new TypeError('not an EC key')
+      const point = Uint8Array.from(key.point)
+      point[point.length - 1]! ^= 1
+      expect(provider.verify('ecdsa_secp256r1_sha256', { ...key, point }, message, signature)).toBe(false)
+    })
+
+    test('no scheme of another key type is verified or signed', () => {
+      const ours = privateKey(curveComponentsOf(pair.privateKey))
+      const signature = sign('sha256', message, pair.privateKey)
+      for (const scheme of signatureSchemeNames.filter(name => !schemes.includes(name))) {
+        expect(provider.verify(scheme, key, message, signature)).toBe(false)
+        expect(() => ours.sign(scheme, message)).toThrow(ApiMisuse)
+      }
+    })
+
+    test('every prefix, a byte more and every changed byte of a signature is false, never an exception', () => {
+      const signature = sign('sha256', message, pair.privateKey)
+      const verified = (bytes: Uint8Array) => provider.verify('ecdsa_secp256r1_sha256', key, message, bytes)
+      for (let length = 0; length < signature.length; length++)
+        expect(verified(signature.subarray(0, length))).toBe(false)
+      expect(verified(Buffer.concat([signature, Buffer.alloc(1)]))).toBe(false)
+      for (let i = 0; i < signature.length; i++) {
+        const changed = Uint8Array.from(signature)
+        changed[i]! ^= 0x01
+        expect(verified(changed), `byte ${i}`).toBe(false)
+      }
+      expect(verified(randomBytes(20_000))).toBe(false)
+    })
+
+    test('printed, a key shows its public half only', () => {
+      const components = curveComponentsOf(pair.privateKey)
+      const ours = privateKey(components)
+      const secret = toHex(components.privateKey.reveal())
+      const shown = inspect(ours, { depth: 9, showHidden: true, getters: true })
+      expect(Object.keys(ours)).toEqual(['publicKey'])
+      expect(shown).not.toContain(secret)
+      expect(shown.match(/Uint8Array/g)).toHaveLength(1)
+    })
+
+    test('zero and the order of the curve are no keys', () => {
+      const { curve, privateKey: secret } = curveComponentsOf(pair.privateKey) as EcKeyComponents
+      for (const fill of [0x00, 0xff]) {
+        const components = {
+          type: 'ec',
+          curve,
+          privateKey: new Secret(new Uint8Array(secret.length).fill(fill)),
+        } as const
+        expect(() => privateKey(components)).toThrow(ApiMisuse)
+      }
+    })
+  })
+
+  describeWycheproof<{ publicKeyDer: string; sha: string }, { msg: string; sig: string }>(
+    files,
+    (_, read) => {
+      test('every signature is taken or refused as the file says', () => {
+        for (const group of read().testGroups) {
+          const der = Buffer.from(group.publicKeyDer, 'hex')
+          const key = publicKeyOf(createPublicKey({ key: der, format: 'der', type: 'spki' }))
+          const scheme = schemeOf(group.sha.replace('SHA-', 'sha') as HashAlgorithm)
+          for (const { tcId, msg, sig, result } of group.tests) {
+            const verified = provider.verify(scheme, key, fromHex(msg), fromHex(sig))
+            expect(verified, `tcId ${tcId}`).toBe(result === 'valid')
+          }
+        }
+      }, 120_000)
+    },
+  )
+})
+
+describe.each(['P-256', 'P-384', 'P-521'])('noble, ECDSA on %s', namedCurve => {
   const pair = generateKeyPairSync('ec', { namedCurve })
-  const key = publicKeyOf(pair.publicKey)
-
-  test.each(schemes)('%s: takes what node:crypto signs, and node:crypto what we sign', scheme => {
-    const hash = signatureScheme(scheme).hash!
-    const ours = privateKey(curveComponentsOf(pair.privateKey))
-    for (let i = 0; i < 8; i++) {
-      const theirs = sign(hash, message, pair.privateKey)
-      expect(nobleProvider.verify(scheme, key, message, theirs)).toBe(true)
-      expect(nobleProvider.verify(scheme, key, randomBytes(100), theirs)).toBe(false)
-      const signature = ours.sign(scheme, message) as Uint8Array
-      expect(verify(hash, message, pair.publicKey, signature)).toBe(true)
-    }
-    expect(ours.publicKey).toEqual(key)
-  })
-
-  test('another hash, another key and a key off its curve verify nothing', () => {
-    const signature = sign('sha256', message, pair.privateKey)
-    const other = publicKeyOf(generateKeyPairSync('ec', { namedCurve }).publicKey)
-    expect(nobleProvider.verify('ecdsa_secp256r1_sha256', key, message, signature)).toBe(true)
-    expect(nobleProvider.verify('ecdsa_secp384r1_sha384', key, message, signature)).toBe(false)
-    expect(nobleProvider.verify('ecdsa_secp256r1_sha256', other, message, signature)).toBe(false)
-    if (key.type !== 'ec') throw new TypeError('not an EC key')
-    const point = Uint8Array.from(key.point)
-    point[point.length - 1]! ^= 1
-    expect(nobleProvider.verify('ecdsa_secp256r1_sha256', { ...key, point }, message, signature)).toBe(false)
-  })
-
-  test('no scheme of another key type is verified or signed', () => {
-    const ours = privateKey(curveComponentsOf(pair.privateKey))
-    const signature = sign('sha256', message, pair.privateKey)
-    for (const scheme of signatureSchemeNames.filter(name => !schemes.includes(name))) {
-      expect(nobleProvider.verify(scheme, key, message, signature)).toBe(false)
-      expect(() => ours.sign(scheme, message)).toThrow(ApiMisuse)
-    }
-  })
-
-  test('every prefix, a byte more and every changed byte of a signature is false, never an exception', () => {
-    const signature = sign('sha256', message, pair.privateKey)
-    const verified = (bytes: Uint8Array) =>
-      nobleProvider.verify('ecdsa_secp256r1_sha256', key, message, bytes)
-    for (let length = 0; length < signature.length; length++)
-      expect(verified(signature.subarray(0, length))).toBe(false)
-    expect(verified(Buffer.concat([signature, Buffer.alloc(1)]))).toBe(false)
-    for (let i = 0; i < signature.length; i++) {
-      const changed = Uint8Array.from(signature)
-      changed[i]! ^= 0x01
-      expect(verified(changed), `byte ${i}`).toBe(false)
-    }
-    expect(verified(randomBytes(20_000))).toBe(false)
-  })
-
-  test('printed, a key shows its public half only', () => {
-    const components = curveComponentsOf(pair.privateKey)
-    const ours = privateKey(components)
-    const secret = toHex(components.privateKey.reveal())
-    const shown = inspect(ours, { depth: 9, showHidden: true, getters: true })
-    expect(Object.keys(ours)).toEqual(['publicKey'])
-    expect(shown).not.toContain(secret)
-    expect(shown.match(/Uint8Array/g)).toHaveLength(1)
-  })
 
   test('a signature that does not fit the key is withheld', () => {
     const components = curveComponentsOf(pair.privateKey)
-    const ours = privateKey(components)
+    const ours = noblePrivateKey(components)
     components.privateKey.reveal()[20]! ^= 1 // A fault in memory, after the public key was computed.
     expect(() => ours.sign('ecdsa_secp256r1_sha256', message)).toThrow(
       expect.objectContaining({ name: 'TlsError', code: 'INTERNAL_ERROR' }),
     )
   })
 
-  test('zero and the order of the curve are no keys', () => {
-    const { curve, privateKey: secret } = curveComponentsOf(pair.privateKey) as EcKeyComponents
-    for (const fill of [0x00, 0xff]) {
-      const components = {
-        type: 'ec',
-        curve,
-        privateKey: new Secret(new Uint8Array(secret.length).fill(fill)),
-      } as const
-      expect(() => privateKey(components)).toThrow(ApiMisuse)
-    }
-  })
-
   test('a source that repeats itself does not give one nonce to two messages, and a fresh one changes it', () => {
     const components = curveComponentsOf(pair.privateKey)
     const rOf = (signature: Uint8Array | Promise<Uint8Array>) =>
       toHex((signature as Uint8Array).subarray(4, 36))
-    const stuck = privateKey(components, length => new Uint8Array(length))
+    const stuck = noblePrivateKey(components, length => new Uint8Array(length))
     const [a, b] = [Buffer.of(1), Buffer.of(2)].map(bytes => rOf(stuck.sign('ecdsa_secp256r1_sha256', bytes)))
     expect(a).not.toBe(b)
     expect(rOf(stuck.sign('ecdsa_secp256r1_sha256', Buffer.of(1)))).toBe(a)
-    const hedged = privateKey(components)
+    const hedged = noblePrivateKey(components)
     expect(rOf(hedged.sign('ecdsa_secp256r1_sha256', Buffer.of(1)))).not.toBe(a)
   })
 })
 
-describe('RFC 6979', () => {
+test('node: a signature that does not fit the key is withheld', () => {
+  const [pair, other] = [1, 2].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' }))
+  // What a fault in OpenSSL would come to: it signs by another number than the one it made the public key of.
+  const faulty = new NodeSigningKey(pair!.privateKey, publicKeyOf(other!.publicKey))
+  expect(() => faulty.sign('ecdsa_secp256r1_sha256', message)).toThrow(
+    expect.objectContaining({ name: 'TlsError', code: 'INTERNAL_ERROR' }),
+  )
+})
+
+describe('noble, RFC 6979', () => {
   // Appendix A.2.5, A.2.6 and A.2.7, the messages "sample" and "test"; a source that gives nothing leaves the nonce to the key and the message.
   const vectors: [EcCurve, string, HashAlgorithm, string, string, string][] = [
     [
@@ -157,7 +198,7 @@ describe('RFC 6979', () => {
     ],
   ]
   test.each(vectors)('%s, %s, %s', (curve, secret, hash, text, r, s) => {
-    const key = privateKey(
+    const key = noblePrivateKey(
       { type: 'ec', curve, privateKey: new Secret(fromHex(secret)) },
       () => new Uint8Array(0),
     )
@@ -177,25 +218,3 @@ function derOf(r: string, s: string): string {
   const length = (body.length / 2).toString(16).padStart(2, '0')
   return `30${body.length / 2 > 127 ? '81' : ''}${length}${body}`
 }
-
-const files = [
-  'ecdsa_secp256r1_sha256',
-  'ecdsa_secp256r1_sha512',
-  'ecdsa_secp384r1_sha256',
-  'ecdsa_secp384r1_sha384',
-  'ecdsa_secp384r1_sha512',
-  'ecdsa_secp521r1_sha512',
-]
-describeWycheproof<{ publicKeyDer: string; sha: string }, { msg: string; sig: string }>(files, (_, read) => {
-  test('every signature is taken or refused as the file says', () => {
-    for (const group of read().testGroups) {
-      const der = Buffer.from(group.publicKeyDer, 'hex')
-      const key = publicKeyOf(createPublicKey({ key: der, format: 'der', type: 'spki' }))
-      const scheme = schemeOf(group.sha.replace('SHA-', 'sha') as HashAlgorithm)
-      for (const { tcId, msg, sig, result } of group.tests) {
-        const verified = nobleProvider.verify(scheme, key, fromHex(msg), fromHex(sig))
-        expect(verified, `tcId ${tcId}`).toBe(result === 'valid')
-      }
-    }
-  }, 120_000)
-})

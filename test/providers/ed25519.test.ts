@@ -4,12 +4,14 @@ import { describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../../src/bytes.ts'
 import { signatureSchemeNames } from '../../src/crypto/signature-schemes.ts'
 import { ApiMisuse } from '../../src/errors.ts'
-import { nobleProvider, privateKey } from '../../src/providers/noble/index.ts'
+import { privateKey as noblePrivateKey } from '../../src/providers/noble/index.ts'
+import { NodeSigningKey } from '../../src/providers/node/signature.ts'
 import { Secret } from '../../src/secret.ts'
 import { curveComponentsOf, publicKeyOf } from '../support/node-keys.ts'
+import { providerRooms } from '../support/providers.ts'
 import { describeWycheproof } from './wycheproof.ts'
 
-describe('Ed25519', () => {
+describe.each(providerRooms)('provider $name, Ed25519', ({ provider, privateKey }) => {
   const pair = generateKeyPairSync('ed25519')
   const key = publicKeyOf(pair.publicKey)
   const ours = privateKey(curveComponentsOf(pair.privateKey))
@@ -20,8 +22,8 @@ describe('Ed25519', () => {
       const bytes = randomBytes(length)
       const theirs = sign(null, bytes, pair.privateKey)
       expect(toHex(ours.sign('ed25519', bytes) as Uint8Array)).toBe(theirs.toString('hex'))
-      expect(nobleProvider.verify('ed25519', key, bytes, theirs)).toBe(true)
-      expect(nobleProvider.verify('ed25519', key, randomBytes(length + 1), theirs)).toBe(false)
+      expect(provider.verify('ed25519', key, bytes, theirs)).toBe(true)
+      expect(provider.verify('ed25519', key, randomBytes(length + 1), theirs)).toBe(false)
     }
     expect(ours.publicKey).toEqual(key)
   })
@@ -43,10 +45,10 @@ describe('Ed25519', () => {
     for (let bit = 0; bit < 512; bit += 3) {
       const changed = Uint8Array.from(signature)
       changed[bit >> 3]! ^= 1 << (bit & 7)
-      expect(nobleProvider.verify('ed25519', key, message, changed)).toBe(false)
+      expect(provider.verify('ed25519', key, message, changed)).toBe(false)
     }
     for (const length of [0, 1, 32, 63, 65, 128])
-      expect(nobleProvider.verify('ed25519', key, message, randomBytes(length))).toBe(false)
+      expect(provider.verify('ed25519', key, message, randomBytes(length))).toBe(false)
   })
 
   test('a key that is no point, or of another length, verifies nothing', () => {
@@ -57,24 +59,15 @@ describe('Ed25519', () => {
       new Uint8Array(31),
       new Uint8Array(0),
     ])
-      expect(nobleProvider.verify('ed25519', { type: 'ed25519', bytes }, message, signature)).toBe(false)
+      expect(provider.verify('ed25519', { type: 'ed25519', bytes }, message, signature)).toBe(false)
   })
 
   test('no scheme of another key type is verified or signed', () => {
     const signature = sign(null, message, pair.privateKey)
     for (const scheme of signatureSchemeNames.filter(name => name !== 'ed25519')) {
-      expect(nobleProvider.verify(scheme, key, message, signature)).toBe(false)
+      expect(provider.verify(scheme, key, message, signature)).toBe(false)
       expect(() => ours.sign(scheme, message)).toThrow(ApiMisuse)
     }
-  })
-
-  test('a signature that does not fit the key is withheld', () => {
-    const components = curveComponentsOf(pair.privateKey)
-    const faulty = privateKey(components)
-    components.privateKey.reveal()[20]! ^= 1 // A fault in memory, after the public key was computed.
-    expect(() => faulty.sign('ed25519', message)).toThrow(
-      expect.objectContaining({ name: 'TlsError', code: 'INTERNAL_ERROR' }),
-    )
   })
 
   test('printed, a key shows its public half only', () => {
@@ -84,17 +77,39 @@ describe('Ed25519', () => {
     expect(shown).not.toContain(secret)
     expect(shown.match(/Uint8Array/g)).toHaveLength(1)
   })
+
+  describeWycheproof<{ publicKeyDer: string }, { msg: string; sig: string }>(['ed25519'], (_, read) => {
+    test('every signature is taken or refused as the file says', () => {
+      for (const group of read().testGroups) {
+        const der = Buffer.from(group.publicKeyDer, 'hex')
+        const key = publicKeyOf(createPublicKey({ key: der, format: 'der', type: 'spki' }))
+        for (const { tcId, msg, sig, result } of group.tests) {
+          const verified = provider.verify('ed25519', key, fromHex(msg), fromHex(sig))
+          expect(verified, `tcId ${tcId}`).toBe(result === 'valid')
+        }
+      }
+    })
+  })
 })
 
-describeWycheproof<{ publicKeyDer: string }, { msg: string; sig: string }>(['ed25519'], (_, read) => {
-  test('every signature is taken or refused as the file says', () => {
-    for (const group of read().testGroups) {
-      const der = Buffer.from(group.publicKeyDer, 'hex')
-      const key = publicKeyOf(createPublicKey({ key: der, format: 'der', type: 'spki' }))
-      for (const { tcId, msg, sig, result } of group.tests) {
-        const verified = nobleProvider.verify('ed25519', key, fromHex(msg), fromHex(sig))
-        expect(verified, `tcId ${tcId}`).toBe(result === 'valid')
-      }
-    }
+describe('a signature that does not fit the key is withheld', () => {
+  const pair = generateKeyPairSync('ed25519')
+  const message = randomBytes(100)
+
+  test('noble', () => {
+    const components = curveComponentsOf(pair.privateKey)
+    const faulty = noblePrivateKey(components)
+    components.privateKey.reveal()[20]! ^= 1 // A fault in memory, after the public key was computed.
+    expect(() => faulty.sign('ed25519', message)).toThrow(
+      expect.objectContaining({ name: 'TlsError', code: 'INTERNAL_ERROR' }),
+    )
+  })
+
+  test('node', () => {
+    // What a fault in OpenSSL would come to: it signs by another number than the one it made the public key of.
+    const other = publicKeyOf(generateKeyPairSync('ed25519').publicKey)
+    expect(() => new NodeSigningKey(pair.privateKey, other).sign('ed25519', message)).toThrow(
+      expect.objectContaining({ name: 'TlsError', code: 'INTERNAL_ERROR' }),
+    )
   })
 })

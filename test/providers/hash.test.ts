@@ -3,14 +3,13 @@ import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../../src/bytes.ts'
 import type { HashAlgorithm } from '../../src/crypto/provider.ts'
-import { nobleProvider } from '../../src/providers/noble/index.ts'
-import { nodeProvider } from '../../src/providers/node/index.ts'
+import { providerRooms } from '../support/providers.ts'
 import { describeWycheproof } from './wycheproof.ts'
 
 const algorithms: readonly HashAlgorithm[] = ['sha1', 'sha256', 'sha384', 'sha512']
 const lengths = [0, 1, 55, 56, 63, 64, 65, 111, 112, 127, 128, 129, 1000]
 
-describe.each([nobleProvider, nodeProvider])('provider $name', provider => {
+describe.each(providerRooms)('provider $name', ({ provider }) => {
   describe.each(algorithms)('%s', algorithm => {
     test('the digest is that of node:crypto for lengths around the block', () => {
       for (const length of lengths) {

@@ -4,27 +4,32 @@ import { describe, expect, it } from 'vitest'
 import { asciiBytes } from '../../src/bytes.ts'
 import type { SignatureScheme } from '../../src/crypto/signature-schemes.ts'
 import { Flow, type RecordChannel } from '../../src/handshake/flow.ts'
-import { nobleProvider, privateKey } from '../../src/providers/noble/index.ts'
+import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { parsePrivateKey } from '../../src/x509/private-key.ts'
+import { providerRooms } from '../support/providers.ts'
 
 const message = asciiBytes('a message')
 
-describe.each([
-  ['rsa_pkcs1_sha224', generateKeyPairSync('rsa', { modulusLength: 2048 })],
-  ['ecdsa_sha224', generateKeyPairSync('ec', { namedCurve: 'P-256' })],
-] satisfies [SignatureScheme, unknown][])('%s', (scheme, pair) => {
-  const ours = privateKey(parsePrivateKey(pair.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string))
+describe.each(providerRooms)('provider $name', ({ provider, privateKey }) => {
+  describe.each([
+    ['rsa_pkcs1_sha224', generateKeyPairSync('rsa', { modulusLength: 2048 })],
+    ['ecdsa_sha224', generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+  ] satisfies [SignatureScheme, unknown][])('%s', (scheme, pair) => {
+    const ours = privateKey(
+      parsePrivateKey(pair.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string),
+    )
 
-  it('is verified as node:crypto signs it', () => {
-    const signature = sign('sha224', message, pair.privateKey)
-    expect(nobleProvider.verify(scheme, ours.publicKey, message, signature)).toBe(true)
-    expect(nobleProvider.verify(scheme, ours.publicKey, asciiBytes('another'), signature)).toBe(false)
-    const other = sign('sha256', message, pair.privateKey)
-    expect(nobleProvider.verify(scheme, ours.publicKey, message, other)).toBe(false)
-  })
+    it('is verified as node:crypto signs it', () => {
+      const signature = sign('sha224', message, pair.privateKey)
+      expect(provider.verify(scheme, ours.publicKey, message, signature)).toBe(true)
+      expect(provider.verify(scheme, ours.publicKey, asciiBytes('another'), signature)).toBe(false)
+      const other = sign('sha256', message, pair.privateKey)
+      expect(provider.verify(scheme, ours.publicKey, message, other)).toBe(false)
+    })
 
-  it('is signed as node:crypto verifies it', () => {
-    expect(verify('sha224', message, pair.publicKey, ours.sign(scheme, message) as Uint8Array)).toBe(true)
+    it('is signed as node:crypto verifies it', () => {
+      expect(verify('sha224', message, pair.publicKey, ours.sign(scheme, message) as Uint8Array)).toBe(true)
+    })
   })
 })
 

@@ -327,7 +327,9 @@ describe('a server and suites of other kinds', () => {
     const suites = [0x002f, 0xc02f, 0x009c, 0xcca8, 0x009e]
     const by = (server: PairOptions['server']) =>
       serverHelloOf(serverAfter({ ...ecdhe, hello: { suites } }, { server: server! })).cipherSuite
-    expect(by({})).toBe('TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256')
+    // What nobleProvider is here depends on the project: see vitest.config.ts.
+    const fastest = nobleProvider.name === 'noble' ? 'CHACHA20_POLY1305' : 'AES_128_GCM'
+    expect(by({})).toBe(`TLS_ECDHE_RSA_WITH_${fastest}_SHA256`)
     expect(by({ preferClientOrder: true })).toBe('TLS_RSA_WITH_AES_128_CBC_SHA')
     expect(by({ cipherSuites: ['TLS_RSA_WITH_AES_128_GCM_SHA256', ...nobleProvider.cipherSuites] })).toBe(
       'TLS_RSA_WITH_AES_128_GCM_SHA256',

@@ -1,5 +1,6 @@
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
+import { preferredGroups } from '../../crypto/named-groups.ts'
 import type { CryptoProvider } from '../../crypto/provider.ts'
 import { preferredSignatureSchemes } from '../../crypto/signature-schemes.ts'
 import { aesCbc, aesGcm } from './aes.ts'
@@ -48,17 +49,7 @@ export const nobleProvider: CryptoProvider = {
     'TLS_RSA_WITH_AES_128_CBC_SHA',
     'TLS_RSA_WITH_AES_256_CBC_SHA',
   ],
-  groups: [
-    'x25519',
-    'secp256r1',
-    'secp384r1',
-    'secp521r1',
-    'ffdhe2048',
-    'ffdhe3072',
-    'ffdhe4096',
-    'ffdhe6144',
-    'ffdhe8192',
-  ],
+  groups: preferredGroups,
   signatureSchemes: preferredSignatureSchemes,
   hash: startHash,
   hmac: startHmac,

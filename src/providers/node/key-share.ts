@@ -1,11 +1,5 @@
 /** Ephemeral Diffie-Hellman. The private half is in a Secret, used once and wiped; OpenSSL wipes its own when it is collected. */
-import {
-  createDiffieHellman,
-  createECDH,
-  createPrivateKey,
-  createPublicKey,
-  diffieHellman,
-} from 'node:crypto'
+import { createDiffieHellman, createECDH, createPublicKey, diffieHellman } from 'node:crypto'
 import { coordinateLength, scalarFromSeed, seedLength } from '../../crypto/elliptic-curves.ts'
 import { drawExponent, fieldBytes, readShare, requireSound } from '../../crypto/finite-field-exchange.ts'
 import {
@@ -21,6 +15,7 @@ import type { EcCurve, KeyShare, RandomBytes } from '../../crypto/provider.ts'
 import { SingleUseShare } from '../../crypto/single-use-share.ts'
 import { curvePrivateKeyInfo, dhPrivateKeyInfo, dhPublicKeyInfo } from './der.ts'
 import { plainBytes } from './hash.ts'
+import { takePrivateKey } from './key-object.ts'
 
 /** A fresh share in a group, named or given by its numbers. Throws TlsError WEAK_DH_GROUP or BAD_DH_GROUP for unfit numbers. */
 export function keyShare(group: NamedGroup | FiniteFieldGroup, random: RandomBytes): KeyShare {
@@ -33,7 +28,7 @@ export function keyShare(group: NamedGroup | FiniteFieldGroup, random: RandomByt
 /** X25519 (RFC 7748 §5). OpenSSL clamps the scalar; it throws for points of small order, whose result is all zeros. */
 function x25519Share(random: RandomBytes): KeyShare {
   const secretKey = Uint8Array.from(random(32))
-  const privateKey = privateKeyOfInfo(curvePrivateKeyInfo('x25519', secretKey))
+  const privateKey = takePrivateKey(curvePrivateKeyInfo('x25519', secretKey), 'pkcs8')
   const agree = (u: Uint8Array) => plainBytes(diffieHellman({ privateKey, publicKey: x25519PublicKey(u) }))
   return new SingleUseShare(secretKey, agree(basePoint), peer =>
     peer.length === 32 ? orNone(() => agree(peer)) : undefined,
@@ -91,18 +86,11 @@ function powersInKnownField({ p, g }: FiniteFieldGroup, exponent: Uint8Array): P
 
 /** As a key of a group that nobody has vouched for, which OpenSSL takes as it comes. */
 function powersInField(group: FiniteFieldGroup, exponent: Uint8Array): Powers {
-  const privateKey = privateKeyOfInfo(dhPrivateKeyInfo(group, exponent))
+  const privateKey = takePrivateKey(dhPrivateKeyInfo(group, exponent), 'pkcs8')
   return y => {
     const publicKey = createPublicKey({ key: dhPublicKeyInfo(group, y), type: 'spki', format: 'der' })
     return plainBytes(diffieHellman({ privateKey, publicKey }))
   }
-}
-
-/** A key out of its PrivateKeyInfo, which is overwritten. */
-function privateKeyOfInfo(der: Buffer) {
-  const key = createPrivateKey({ key: der, type: 'pkcs8', format: 'der' })
-  der.fill(0)
-  return key
 }
 
 /** OpenSSL throws for what is no public key, which is the peer's fault and no exception here. */

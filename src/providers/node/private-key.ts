@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject, randomFillSync } from 'node:crypto'
+import { createPublicKey, type KeyObject, randomFillSync } from 'node:crypto'
 import { isScalar } from '../../crypto/elliptic-curves.ts'
 import type { PrivateKey, PublicKey, RandomBytes } from '../../crypto/provider.ts'
 import { ApiMisuse } from '../../errors.ts'
@@ -8,6 +8,7 @@ import type { EcKeyComponents, Ed25519KeyComponents, PrivateKeyComponents } from
 import { rsaPublicKey } from '../../x509/rsa-private-key.ts'
 import { readSubjectPublicKey } from '../../x509/subject-public-key.ts'
 import { curvePrivateKeyInfo, ecPrivateKey, rsaPrivateKey } from './der.ts'
+import { takePrivateKey } from './key-object.ts'
 import { NodeRsaPrivateKey } from './rsa.ts'
 import { NodeSigningKey } from './signature.ts'
 
@@ -25,7 +26,7 @@ export function privateKey(components: PrivateKeyComponents, random: RandomBytes
       return ed25519Key(components)
     default: {
       const publicKey = rsaPublicKey(components)
-      return new NodeRsaPrivateKey(keyObjectOf(rsaPrivateKey(components), 'pkcs1'), publicKey, random)
+      return new NodeRsaPrivateKey(takePrivateKey(rsaPrivateKey(components), 'pkcs1'), publicKey, random)
     }
   }
 }
@@ -46,22 +47,15 @@ export function privateKeyOf(key: KeyObject, random: RandomBytes = ownRandom): P
 function ecKey({ curve, privateKey }: EcKeyComponents): PrivateKey {
   if (!isScalar(curve, privateKey.reveal()))
     throw new ApiMisuse(`EC private key: its number is not one for ${curve}`)
-  return signingKey(keyObjectOf(ecPrivateKey(curve, privateKey.reveal()), 'sec1'))
+  return signingKey(takePrivateKey(ecPrivateKey(curve, privateKey.reveal()), 'sec1'))
 }
 
 function ed25519Key({ privateKey }: Ed25519KeyComponents): PrivateKey {
-  return signingKey(keyObjectOf(curvePrivateKeyInfo('ed25519', privateKey.reveal()), 'pkcs8'))
+  return signingKey(takePrivateKey(curvePrivateKeyInfo('ed25519', privateKey.reveal()), 'pkcs8'))
 }
 
 function signingKey(key: KeyObject): PrivateKey {
   return new NodeSigningKey(key, publicKeyOf(key))
-}
-
-/** A key out of its DER, which is overwritten. */
-function keyObjectOf(der: Buffer, type: 'pkcs1' | 'pkcs8' | 'sec1'): KeyObject {
-  const key = createPrivateKey({ key: der, format: 'der', type })
-  der.fill(0)
-  return key
 }
 
 /** The public half, in the shape that certificates have it in. */
