@@ -15,15 +15,10 @@ import { createServer } from 'ringtls/https'
 
 const file = (name: string) => readFileSync(join(process.env.RINGTLS_PKI ?? 'pki', name))
 
-// ticketKeys: Node's client resumes by ticket. Servers that have the same 48 bytes resume each other's sessions.
-const ticketKeys = Buffer.alloc(48, 'from a file that all servers have')
-const server = createServer(
-  { cert: file('server.pem'), key: file('server.key'), ticketKeys },
-  (request, response) => {
-    const socket = request.socket as TLSSocket
-    response.end(`${request.url} ${socket.getProtocol()} resumed: ${socket.isSessionReused()}`)
-  },
-)
+const server = createServer({ cert: file('server.pem'), key: file('server.key') }, (request, response) => {
+  const socket = request.socket as TLSSocket
+  response.end(`${request.url} ${socket.getProtocol()} resumed: ${socket.isSessionReused()}`)
+})
 await once(server.listen(0, 'localhost'), 'listening')
 const { port } = server.address() as AddressInfo
 

@@ -27,9 +27,10 @@ const session = connect(`https://localhost:${port}`, { ca })
 const texts = await Promise.all(['/a', '/b', '/c'].map(path => textOf(session, path)))
 console.log(`${session.alpnProtocol}: ${texts.join(', ')}`)
 
-const [response] = (await once(get({ host: 'localhost', port, path: '/d', ca, agent: false }), 'response')) as [
-  IncomingMessage,
-]
+const [response] = (await once(
+  get({ host: 'localhost', port, path: '/d', ca, agent: false }),
+  'response',
+)) as [IncomingMessage]
 console.log((await response.toArray()).join(''))
 
 session.close()

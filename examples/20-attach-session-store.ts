@@ -47,7 +47,7 @@ for (const [i, node] of sessionNodes.entries()) await node.listen('127.0.0.1', p
 const terms = {
   ...{ cert: cert!, key: key! },
   // A session in a ticket does not go to the store; and of TLS 1.3 it is the ticket alone that resumes.
-  ...{ secureOptions: constants.SSL_OP_NO_TICKET, maxVersion: 'TLSv1.2' },
+  ...{ secureOptions: constants.SSL_OP_NO_TICKET, maxVersion: 'TLSv1.2' as const },
   // node:tls makes it of process.argv, which differs between servers.
   sessionIdContext: 'www.example.test',
 } as const
@@ -64,7 +64,14 @@ async function startServer(name: string) {
 
 /** One request on a connection of its own, with the session of an earlier one. */
 async function visit(port: number, session?: Buffer): Promise<Buffer> {
-  const options = { port, host: 'localhost', family: 4, ca: ca!, agent: false, ...(session ? { session } : {}) }
+  const options = {
+    port,
+    host: 'localhost',
+    family: 4,
+    ca: ca!,
+    agent: false,
+    ...(session ? { session } : {}),
+  }
   const request = get(options as object)
   const [response] = await once(request, 'response')
   const { socket } = response

@@ -74,14 +74,12 @@ export class Agent extends NodeAgent {
    * how, where it is given. node:https has the private key itself in its names, and those get printed.
    */
   override getName(options: RequestOptions = {}): string {
-    const { key, passphrase, pfx, secureContext, policy, provider, ...others } = options as Described
+    const { key, passphrase, pfx, secureContext, policy, provider, ...others } = options
     const name = super.getName(others as HttpRequestOptions)
     const own = [key, passphrase, pfx, secureContext, policy, provider]
     return own.every(value => value === undefined) ? name : `${name}:${digestOf(own)}`
   }
 }
-
-type Described = RequestOptions & { passphrase?: unknown; pfx?: unknown; secureContext?: unknown }
 
 /** Of equal text and bytes the same digest; of what cannot be read, such as a KeyObject or a signer, only for itself. */
 function digestOf(value: unknown): string {
