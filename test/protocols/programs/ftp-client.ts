@@ -55,14 +55,16 @@ async function transfer(known: Buffer | undefined): Promise<Buffer | undefined> 
   }
 }
 
-/** Tells of each data connection once, when its first bytes have passed. */
+/** Tells of each data connection once, when its handshake has ended. */
 function noteDataSocket(client: Client) {
   let last: unknown
   return ({ type }: { readonly type: string }) => {
     const socket = client.ftp.dataSocket as TLSSocket | undefined
     if (!socket || socket === last) return
     last = socket
-    say('data', { type, ...toldOf(socket) })
+    const tell = () => say('data', { type, ...toldOf(socket) })
+    if (socket.getPeerFinished()) tell()
+    else socket.once('secureConnect', tell)
   }
 }
 
