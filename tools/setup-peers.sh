@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(openssl curl gnutls-bin python3 libnss3-tools chromium firefox-esr haproxy nginx-light libnginx-mod-stream
-  redis-server redis-sentinel redis-tools memcached)
+  redis-server redis-sentinel redis-tools memcached dovecot-imapd dovecot-pop3d vsftpd)
 command -v go >/dev/null || packages+=(golang-go)
 command -v javac >/dev/null || packages+=(default-jdk-headless)
 command -v cargo >/dev/null || packages+=(cargo)
@@ -55,8 +55,8 @@ rm -rf "$node"
 
 for peer in "openssl version" "curl --version" "gnutls-cli --version" "python3 --version" "go version" \
   "javac --version" "cargo --version" "chromium --version" "firefox-esr --version" "haproxy -v" "nginx -v" \
-  "redis-server --version" "memcached --version" "$built/valkey-server --version" \
+  "redis-server --version" "memcached --version" "dovecot --version" "$built/valkey-server --version" \
   "$built/node-22 --version" "$built/node-24 --version"; do
   $peer 2>&1 | head -n 1
 done
-dpkg-query --show libnss3-tools
+dpkg-query --show libnss3-tools vsftpd

@@ -8,7 +8,7 @@ import { apiMisuse } from './api-misuse.ts'
 import { IdleTimer } from './idle-timer.ts'
 import { readFunction, wrongType } from './option-types.ts'
 import type { SocketTerms } from './socket-terms.ts'
-import { addressNames, bytesOfChunk, connectingEvents, isConnecting, linger, takeOver } from './transport.ts'
+import { addressNames, connectingEvents, isConnecting, Transport } from './transport.ts'
 
 export interface TlsStreamOptions {
   readonly allowHalfOpen: boolean
@@ -22,7 +22,7 @@ export interface TlsStreamOptions {
  * itself, once the transport is connected and not before the next tick, so that its owner can listen first.
  */
 export abstract class TlsStream extends Socket {
-  readonly #transport: Duplex
+  readonly #transport: Transport
   /** The same, for what a net.Socket can and another stream cannot. */
   readonly #socket: Partial<Socket>
   readonly #idle = new IdleTimer(() => this.emit('timeout'))
@@ -32,8 +32,6 @@ export abstract class TlsStream extends Socket {
   #isWaiting = false
   #isFull = false
   #hasPeerEnded = false
-  /** What came before the handshake began, where somebody else let the transport flow. */
-  readonly #early: Uint8Array[] = []
   #bytesRead = 0
   #bytesWritten = 0
   /** What waits for the handshake's end, and what waits for the transport to drain; called with an error when that will not come. */
@@ -42,11 +40,9 @@ export abstract class TlsStream extends Socket {
 
   constructor(transport: Duplex, { allowHalfOpen, highWaterMark, signal }: TlsStreamOptions) {
     super({ allowHalfOpen, ...(highWaterMark === undefined ? {} : { highWaterMark }) })
-    this.#transport = transport
     this.#socket = transport as Partial<Socket>
     setOf<{ connecting: boolean }>(this).connecting = isConnecting(transport)
-    takeOver(transport)
-    this.#attach()
+    this.#transport = this.#takeOver(transport)
     if (signal) addAbortSignal(signal, this)
     process.nextTick(() => this.#prepare())
   }
@@ -70,7 +66,7 @@ export abstract class TlsStream extends Socket {
 
   /** What the connection runs over. */
   get transport(): Duplex {
-    return this.#transport
+    return this.#transport.stream
   }
 
   /** How the connection begins; asked once, when it does. */
@@ -138,7 +134,7 @@ export abstract class TlsStream extends Socket {
     this.#afterHandshake(error => {
       if (error) return done(error)
       this.#link?.driver.close()
-      if (this.#transport.writable) this.#transport.end(() => done())
+      if (this.transport.writable) this.#transport.end(done)
       else done()
     })
   }
@@ -148,8 +144,8 @@ export abstract class TlsStream extends Socket {
     clearTimeout(this.#handshakeTimer)
     this.#idle.set(0)
     this.#link?.driver.abort()
-    if (this.connection?.state === 'failed' && error) linger(this.#transport)
-    else this.#transport.destroy()
+    if (this.connection?.state === 'failed' && error) this.#transport.linger()
+    else this.transport.destroy()
     this.#refuseWaiting(error ?? closedError('before all was written'))
     done(error)
     // A net.Socket says so itself, and whether it was for an error.
@@ -209,8 +205,8 @@ export abstract class TlsStream extends Socket {
     if (this.destroyed) return
     const { handshakeTimeoutMs } = this.beginningTerms()
     this.#handshakeTimer = setTimeout(() => this.#giveUp(handshakeTimeoutMs), handshakeTimeoutMs).unref()
-    if (!isConnecting(this.#transport)) return this.#begin()
-    this.#transport.once('connect', () => {
+    if (!isConnecting(this.transport)) return this.#begin()
+    this.transport.once('connect', () => {
       setOf<{ connecting: boolean }>(this).connecting = false
       this.emit('connect')
       this.emit('ready')
@@ -219,7 +215,7 @@ export abstract class TlsStream extends Socket {
   }
 
   #begin(): void {
-    const transport = this.#transport
+    const { transport } = this
     if (this.destroyed) return
     if (transport.destroyed || !transport.writable) {
       this.fail(transport.errored ?? undefined)
@@ -240,53 +236,48 @@ export abstract class TlsStream extends Socket {
     this.#link = { connection, driver }
     if (config.role === 'client') this.#startedMs = performance.now()
     driver.start()
-    for (const bytes of this.#early.splice(0)) this.#receive(bytes)
-    // Its 'end' was before our time, or came while we waited for the next tick.
-    if (transport.readableEnded) this.#receiveEnd()
     this.#regulate()
   }
 
-  #attach(): void {
-    const transport = this.#transport
-    transport.on('data', chunk => this.#receive(bytesOfChunk(chunk)))
-    transport.on('end', () => this.#receiveEnd())
-    transport.on('close', () => this.#receiveClose())
-    transport.on('error', error => this.destroy(error))
-    transport.on('drain', () => {
-      this.#idle.refresh()
-      for (const waiting of this.#whenDrained.splice(0)) waiting()
-    })
+  #takeOver(transport: Duplex): Transport {
     if (this.connecting)
       for (const name of connectingEvents)
         transport.on(name, (...told: unknown[]) => this.emit(name as string, ...told))
+    return new Transport(transport, {
+      receive: bytes => this.#receive(bytes),
+      receiveEnd: () => this.#receiveEnd(),
+      drained: () => {
+        this.#idle.refresh()
+        for (const waiting of this.#whenDrained.splice(0)) waiting()
+      },
+      closed: error => {
+        if (error) this.destroy(error)
+        this.#receiveClose()
+      },
+    })
   }
 
   #receive(bytes: Uint8Array): void {
     this.#startedMs ??= performance.now()
     this.#idle.refresh()
-    if (this.#link) this.#link.driver.receive(bytes)
-    else this.#early.push(bytes)
+    this.#link?.driver.receive(bytes)
   }
 
   #write(bytes: Uint8Array, done: (error?: Error | null) => void): void {
     this.#afterHandshake(error => {
       if (error) return done(error)
       // Bytes for a transport that takes none would be lost, and their writer told that all is well.
-      if (!this.connection?.isWritable || !this.#transport.writable)
-        return done(closedError('before a write'))
+      if (!this.connection?.isWritable || !this.transport.writable) return done(closedError('before a write'))
       this.#bytesWritten += bytes.length
       this.#link?.driver.write(bytes)
-      if (this.#transport.writableNeedDrain) this.#whenDrained.push(done)
+      if (this.transport.writableNeedDrain) this.#whenDrained.push(done)
       else done()
     })
   }
 
   #send(chunks: readonly Uint8Array[]): void {
-    if (!this.#transport.writable) return
     this.#idle.refresh()
-    this.#transport.cork()
-    for (const chunk of chunks) this.#transport.write(chunk)
-    this.#transport.uncork()
+    this.#transport.write(chunks)
   }
 
   #receiveEvent(event: ConnectionEvent): void {
@@ -309,9 +300,7 @@ export abstract class TlsStream extends Socket {
     // The peer has said so before, and may still be written to.
     if (this.destroyed || this.#hasPeerEnded) return
     if (this.#link) this.#link.driver.end()
-    else if (this.#transport.destroyed) this.fail(undefined)
-    // What ended before the handshake began, #begin looks at.
-    else return
+    else this.fail(undefined)
     if (!this.destroyed) this.endReading()
   }
 

@@ -1,36 +1,144 @@
 import type { Duplex } from 'node:stream'
 
-/**
- * Makes a stream the transport of a TLS connection, in whatever state its last owner leaves it: who read it before gets nothing of
- * the ciphertext, bytes that came already are not lost, and the end of one direction is not that of the other.
- */
-export function takeOver(transport: Duplex): void {
-  // Before anything else: what is buffered shall wait for us.
-  transport.pause()
-  transport.unpipe()
-  transport.removeAllListeners('data')
-  transport.removeAllListeners('readable')
-  // Nothing takes an encoding off a stream; this one keeps every byte, also of what it has decoded so far and not given out.
-  if (transport.readableEncoding !== null) transport.setEncoding('latin1')
-  transport.allowHalfOpen = true
-  while (transport.writableCorked > 0) transport.uncork()
-}
-
-/** A chunk of such a stream as bytes. */
-export function bytesOfChunk(chunk: Uint8Array | string): Uint8Array {
-  return typeof chunk === 'string' ? Buffer.from(chunk, 'latin1') : chunk
+/** Who has a transport to itself. */
+export interface TransportOwner {
+  receive(bytes: Uint8Array): void
+  /** No more will come. */
+  receiveEnd(): void
+  /** All that was written has left. */
+  drained(): void
+  /** It is destroyed; with an error, where it failed. */
+  closed(error: Error | undefined): void
 }
 
 /** How long a connection that failed goes on reading, so that its alert is not lost to a TCP reset. */
 const lingerMs = 1000
 
-/** Ends the transport but goes on reading for a while: unread bytes would turn the end into a reset, and the alert would be lost. */
-export function linger(transport: Duplex): void {
-  transport.removeAllListeners('data')
-  transport.resume()
-  transport.end()
-  const timer = setTimeout(() => transport.destroy(), lingerMs)
-  transport.once('close', () => clearTimeout(timer))
+/**
+ * A stream taken over, in whatever state its last owner leaves it. It is read and watched below its events, as node:tls does it with
+ * a handle: who had it before may keep listeners there, remove all of them, or emit there what we decrypted, and hears no ciphertext.
+ */
+export class Transport {
+  readonly stream: Duplex
+  #owner: TransportOwner
+  /** What came and was not handed over yet. */
+  readonly #queue: Uint8Array[] = []
+  #queuedBytes = 0
+  #isPaused = true
+  #hasBegun = false
+  /** It was asked for more and has not answered; the last read() before we took over has done that. */
+  #isAsked = true
+  #hasEnded: boolean
+  #hasToldEnd = false
+  #writes = 0
+
+  constructor(stream: Duplex, owner: TransportOwner) {
+    this.stream = stream
+    this.#owner = owner
+    stream.pause()
+    stream.unpipe()
+    while (stream.writableCorked > 0) stream.uncork()
+    // The end of one direction is not that of the other: an alert, or an answer to close_notify, may have to go yet.
+    stream.allowHalfOpen = true
+    for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) this.#queueUp(chunk)
+    this.#hasEnded = stream.readableEnded
+    // It may have ended already, and be about to say so.
+    stream.once('end', () => this.#receive(null))
+    stream.push = chunk => this.#receive(chunk)
+    const destroy = stream._destroy.bind(stream)
+    stream._destroy = (error, done) =>
+      destroy(error, failure => {
+        process.nextTick(() => this.#owner.closed(failure ?? undefined))
+        // The error is its owner's now: where nobody else listens, nobody has to.
+        done(stream.listenerCount('error') > 0 ? failure : null)
+      })
+  }
+
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  /** Its owner hears nothing before, but that it was destroyed. */
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#hasBegun = true
+    this.#isPaused = false
+    process.nextTick(() => this.#flush())
+  }
+
+  write(chunks: readonly Uint8Array[]): void {
+    const { stream } = this
+    const last = chunks.at(-1)
+    if (!stream.writable || last === undefined) return
+    this.#writes++
+    stream.cork()
+    for (const chunk of chunks.slice(0, -1)) stream.write(chunk)
+    stream.write(last, () => {
+      this.#writes--
+      if (this.#writes === 0) this.#owner.drained()
+    })
+    stream.uncork()
+  }
+
+  end(done: () => void): void {
+    this.stream.end(() => {
+      done()
+      this.#destroyWhenOver()
+    })
+  }
+
+  /** Ends it but goes on reading for a while: unread bytes would turn the end into a reset, and the alert would be lost. */
+  linger(): void {
+    const timer = setTimeout(() => this.stream.destroy(), lingerMs)
+    this.#owner = { receive() {}, receiveEnd() {}, drained() {}, closed: () => clearTimeout(timer) }
+    this.end(() => {})
+    this.resume()
+  }
+
+  #queueUp(chunk: Uint8Array | string): void {
+    const bytes =
+      typeof chunk === 'string' ? Buffer.from(chunk, this.stream.readableEncoding ?? 'utf8') : chunk
+    this.#queue.push(bytes)
+    this.#queuedBytes += bytes.length
+  }
+
+  /** In the place of the stream's push(): whether it may go on. */
+  #receive(chunk: Uint8Array | string | null): boolean {
+    this.#isAsked = false
+    if (chunk === null) this.#hasEnded = true
+    else this.#queueUp(chunk)
+    this.#flush()
+    return this.#wantsMore
+  }
+
+  #flush(): void {
+    while (!this.#isPaused && this.#queue.length > 0) {
+      const bytes = this.#queue.shift()!
+      this.#queuedBytes -= bytes.length
+      this.#owner.receive(bytes)
+    }
+    if (this.#hasBegun && this.#hasEnded && this.#queue.length === 0 && !this.#hasToldEnd) {
+      this.#hasToldEnd = true
+      this.#owner.receiveEnd()
+      this.#destroyWhenOver()
+    }
+    process.nextTick(() => this.#ask())
+  }
+
+  /** As any stream it reads ahead a little: that the peer has gone is seen although nobody reads. */
+  get #wantsMore(): boolean {
+    return !this.#isPaused || this.#queuedBytes < this.stream.readableHighWaterMark
+  }
+
+  #ask(): void {
+    if (!this.#wantsMore || this.#isAsked || this.#hasEnded || this.stream.destroyed) return
+    this.#isAsked = true
+    this.stream._read(this.stream.readableHighWaterMark)
+  }
+
+  #destroyWhenOver(): void {
+    if (this.#hasToldEnd && this.stream.writableFinished) this.stream.destroy()
+  }
 }
 
 /** Whether it is a net.Socket on its way to its peer, or still to be sent on it. */

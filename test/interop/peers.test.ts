@@ -27,6 +27,9 @@ const trials: Readonly<Record<Peer, { readonly args: readonly string[]; readonly
   'node-22': { args: ['--version'], exitCode: 0 },
   'node-24': { args: ['--version'], exitCode: 0 },
   memcached: { args: ['--version'], exitCode: 0 },
+  dovecot: { args: ['--version'], exitCode: 0 },
+  // It says so on standard input, of all places.
+  vsftpd: { args: ['/no/such/file'], exitCode: 2 },
   // Nothing to do, so they end.
   go: { args: [], exitCode: 0 },
   java: { args: [], exitCode: 0 },

@@ -21,7 +21,7 @@ import { sessionTickets } from '../../src/session/session-ticket.ts'
 import { fixture } from '../support/pair.ts'
 import { needs, runPeer } from '../support/peers.ts'
 import { openWithNode, startNodeServer } from './foreign.ts'
-import { codeOf, connected, ending, open, pattern, readAll, serve, startServer } from './support.ts'
+import { codeOf, connected, ending, open, pattern, readAll, serve, startServer, tap } from './support.ts'
 
 const identity = (name: string) => ({ cert: fixture(`${name}.pem`), key: fixture(`${name}.key`) })
 
@@ -311,7 +311,7 @@ describe('lengths of records', () => {
     const transport = connectTcp({ host: '127.0.0.1', port, allowHalfOpen: true })
     const chunks: Buffer[] = []
     const client = open(port, { socket: transport, ciphers: 'ECDHE-RSA-AES128-GCM-SHA256', ...options })
-    transport.on('data', chunk => chunks.push(chunk))
+    tap(transport, chunk => chunks.push(chunk))
     await readAll(client)
     const bytes = Buffer.concat(chunks)
     const lengths: number[] = []
@@ -346,7 +346,7 @@ describe('lengths of records', () => {
   it('recordSizeLimit of a server binds our client', async () => {
     const records: Buffer[] = []
     const { server, port } = await startServer(socket => void socket.resume(), { recordSizeLimit: 500 })
-    server.on('connection', transport => transport.on('data', (chunk: Buffer) => records.push(chunk)))
+    server.on('connection', transport => tap(transport, chunk => records.push(chunk)))
     const client = await connected(port, { recordSizeLimit: 16_384, ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' })
     client.end(pattern(1200))
     await once(client, 'close')

@@ -4,7 +4,7 @@ import { connect as connectNodeTls } from 'node:tls'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { SessionCache, TLSSocket } from '../../src/node/index.ts'
 import { fixture } from '../support/pair.ts'
-import { codeOf, ending, open, readAll, startServer } from './support.ts'
+import { codeOf, ending, open, readAll, startServer, tap } from './support.ts'
 
 async function openTcp(port: number): Promise<Socket> {
   const socket = connectTcp({ host: '127.0.0.1', port, noDelay: true })
@@ -34,7 +34,7 @@ describe('a client that breaks off', () => {
 
   it('while our flight is being written: tlsClientError', async () => {
     const { server, port, transports } = await startServer()
-    server.on('connection', () => transports[0]!.once('data', () => transports[0]!.destroy()))
+    server.on('connection', () => tap(transports[0]!, () => transports[0]!.destroy()))
     const failed = once(server, 'tlsClientError')
     const end = ending(open(port))
     expect(codeOf((await failed)[0])).toBe('TRUNCATED')
@@ -54,7 +54,7 @@ describe('a client that breaks off', () => {
     const failed = once(server, 'tlsClientError')
     let client: Socket | undefined
     // Each byte that arrives is answered with the next, of a ClientHello that has 16 kB to come.
-    server.on('connection', transport => transport.on('data', () => client?.write(Uint8Array.of(0))))
+    server.on('connection', transport => tap(transport, () => client?.write(Uint8Array.of(0))))
     client = await openTcp(port)
     client.on('error', () => {})
     client.write(Uint8Array.of(22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc))

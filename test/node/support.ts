@@ -6,6 +6,7 @@ import {
   type Server as NetServer,
   type Socket,
 } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { onTestFinished } from 'vitest'
 import {
   type ConnectionOptions,
@@ -71,6 +72,15 @@ export async function readAll(socket: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = []
   for await (const chunk of socket) chunks.push(chunk)
   return Buffer.concat(chunks)
+}
+
+/** Hears what comes over a transport that is TLS's already, as it comes; its own 'data' is not emitted any more. */
+export function tap(transport: Duplex, hear: (bytes: Buffer) => void): void {
+  const push = transport.push.bind(transport)
+  transport.push = chunk => {
+    if (chunk !== null) hear(chunk)
+    return push(chunk)
+  }
 }
 
 /** Bytes that are the same every time and never repeat within a record. */

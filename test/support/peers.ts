@@ -25,6 +25,8 @@ export type Program =
   | 'redis-sentinel'
   | 'redis-cli'
   | 'memcached'
+  | 'dovecot'
+  | 'vsftpd'
 /** Libraries, in small programs of our own around them: `npm run setup:peers` builds test/interop/peers. */
 export type Library = 'go' | 'java' | 'rustls'
 /** Programs that Debian does not have: `npm run setup:peers` leaves them beside those it builds. */

@@ -1,0 +1,51 @@
+/** nodemailer and smtp-server on our sockets: with implicit TLS and with STARTTLS, ours at either end and at both. */
+import { describe, expect, test } from 'vitest'
+import type { SmtpClientWanted } from './programs/smtp-client.ts'
+import type { SmtpServerWanted } from './programs/smtp-server.ts'
+import { type Line, runProgram, startProgram, type Tls, tlsOfBoth } from './programs.ts'
+
+const patienceMs = 90_000
+const bytes = 3_000_000
+
+const modes = [
+  ['implicit TLS', true],
+  ['STARTTLS', false],
+] as const
+const cells = tlsOfBoth.flatMap(client => tlsOfBoth.map(server => [client, server] as const))
+
+async function startServer(tls: Tls, wanted: SmtpServerWanted) {
+  const server = startProgram('smtp-server', tls, wanted)
+  const { port } = (await server.line('listening')) as Line & { port: number }
+  return { server, port }
+}
+
+function send(tls: Tls, wanted: Pick<SmtpClientWanted, 'port' | 'secure'> & Partial<SmtpClientWanted>) {
+  return runProgram('smtp-client', tls, { ca: 'ca.pem', visits: 1, bytes: 1000, ...wanted })
+}
+
+/** node:tls at both ends is the oracle: what is expected of the other cells is what it does. */
+describe.each(modes)('%s', (_mode, secure) => {
+  test.each(cells)(
+    'client on %s, server on %s: two messages of some MB, the second connection resumed',
+    async (client, tls) => {
+      const { server, port } = await startServer(tls, { secure })
+      const sent = await send(client, { port, secure, visits: 2, bytes })
+      const { digest, cipher } = sent[0]!
+      const secured = { protocol: 'TLSv1.2', cipher }
+      const response = '250 OK: message queued'
+      expect(sent).toMatchObject(
+        [false, true].map(resumed => ({
+          ...{ event: 'sent', ...secured, resumed, authorized: true, servername: 'localhost' },
+          ...{ response, digest },
+        })),
+      )
+      expect(server.lines.slice(1)).toMatchObject([
+        { event: 'secure', ...secured, resumed: false, servername: 'localhost' },
+        { event: 'mail', secure: true, digest },
+        { event: 'secure', ...secured, resumed: true },
+        { event: 'mail', secure: true, digest },
+      ])
+    },
+    patienceMs,
+  )
+})
