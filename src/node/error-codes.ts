@@ -163,9 +163,8 @@ function protocolError(fault: TlsError | PeerAlert, reason: string): Error {
   return withFields(fault.message, fault, { library: 'SSL routines', reason, code })
 }
 
-/** Node's own words, where Node refuses the name too: it still reads a common name. An application that refused it has an error of its own. */
+/** Node's own words, where Node refuses the name too: it still reads a common name. */
 function wrongName(fault: TlsError, host: string): Error {
-  if (fault.cause instanceof Error) return fault.cause
   const cert = peerCertificateOf(fault.certificate ? [fault.certificate] : [], true) as PeerCertificate
   const refusal = checkServerIdentity(host, cert)
   const said = { reason: fault.message, host, ...refusal }

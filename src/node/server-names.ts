@@ -39,9 +39,11 @@ export type SNICallback = (
 export function askForContext(ask: SNICallback, serverName: string): Promise<SecureContext | undefined> {
   const answered = new Promise<unknown>((resolve, reject) => {
     const refuse = (error: unknown) => reject(new CallbackError('SNICallback', error))
-    const returned: unknown = ask(serverName, (error, context) => (error ? refuse(error) : resolve(context)))
+    const answer = (error: Error | null, context?: SecureContext) =>
+      error ? refuse(error) : resolve(context)
     // An async function is easily written here, and its rejection nobody else would hear.
-    Promise.resolve(returned).catch(refuse)
+    const asked = async () => ask(serverName, answer)
+    asked().catch(refuse)
   })
   return answered.then(context => (context ? requireSecureContext(context, 'SNICallback') : undefined))
 }

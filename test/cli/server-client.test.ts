@@ -131,7 +131,7 @@ describe('a cluster of two servers', () => {
     )
     expect(await servers[0]!.event('handshakeFailed')).toStrictEqual({
       event: 'handshakeFailed',
-      code: 'ERR_SSL_ALERT_BAD_CERTIFICATE',
+      code: 'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE',
       message: 'the peer sent the fatal alert bad_certificate',
     })
   })

@@ -40,7 +40,7 @@ describe('what is negotiated', () => {
       ...{ cipher: 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', alpn: 'h2', group: 'secp256r1', client: null },
     })
     expect(await connect(ours.port, '--alpn', 'h3')).toMatchObject({
-      ...{ event: 'handshakeFailed', code: 'ERR_SSL_ALERT_NO_APPLICATION_PROTOCOL' },
+      ...{ event: 'handshakeFailed', code: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' },
     })
   })
 
@@ -74,7 +74,7 @@ describe('--client-auth', () => {
       client: 'CN=client-ed25519',
       clientAuthenticated: true,
     })
-    expect(await connect(server.port)).toMatchObject({ code: 'ERR_SSL_ALERT_HANDSHAKE_FAILURE' })
+    expect(await connect(server.port)).toMatchObject({ code: 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE' })
     expect(await server.event('handshakeFailed')).toMatchObject({ code: 'PEER_DID_NOT_RETURN_A_CERTIFICATE' })
   })
 

@@ -17,6 +17,9 @@ import {
 } from './support.ts'
 
 /** Our client, connected and with nothing to say. */
+/** Our TRUNCATED, in OpenSSL's word. */
+const truncated = 'ERR_SSL_UNEXPECTED_EOF_WHILE_READING'
+
 async function connectTo(port: number): Promise<TLSSocket> {
   const socket = connect({ host: '127.0.0.1', port, servername: 'localhost', ca: fixture('ca.pem') })
   onTestFinished(() => void socket.destroy())
@@ -32,14 +35,14 @@ describe('a foreign server ends a connection of our client', () => {
       const { process, port } = await startOpensslServer(args)
       const end = endOf(await connectTo(port))
       process.kill()
-      expect(await end).toBe('TRUNCATED')
+      expect(await end).toBe(truncated)
     })
 
     test('openssl s_server is told to quit, and closes its socket without an alert: TRUNCATED', async () => {
       const { process, port } = await startOpensslServer(args)
       const end = endOf(await connectTo(port))
       process.write('Q\n')
-      expect(await end).toBe('TRUNCATED')
+      expect(await end).toBe(truncated)
     })
 
     test('openssl s_server -rev is asked to close: a clean end', async () => {
@@ -62,7 +65,7 @@ describe('a foreign server ends a connection of our client', () => {
       const { process, port } = await startGnutlsServer([...args, '--echo'])
       const end = endOf(await connectTo(port))
       process.kill()
-      expect(await end).toBe('TRUNCATED')
+      expect(await end).toBe(truncated)
     })
 
     test('gnutls-serv has answered an HTTP request: a clean end', async () => {
@@ -74,7 +77,7 @@ describe('a foreign server ends a connection of our client', () => {
   })
 
   test.each([
-    ['node:tls destroys its socket: TRUNCATED', 'destroy', 'TRUNCATED'],
+    ['node:tls destroys its socket: TRUNCATED', 'destroy', truncated],
     ['node:tls ends its socket: a clean end', 'end', 'end'],
   ] as const)('%s', async (_title, method, expected) => {
     const server = createServer({
@@ -114,7 +117,7 @@ describe('a foreign client ends a connection of our server', () => {
       // A client that has read our last flight: what it has not read would turn its end into a reset.
       await client.said(/^ +Verify return code: 0/m)
       client.kill()
-      expect(await end).toBe('TRUNCATED')
+      expect(await end).toBe(truncated)
     })
 
     test('openssl s_client is told to quit: a clean end', async () => {
@@ -154,7 +157,7 @@ describe('a foreign client ends a connection of our server', () => {
       await open
       await client.said(/Handshake was completed/)
       client.kill()
-      expect(await end).toBe('TRUNCATED')
+      expect(await end).toBe(truncated)
     })
 
     test('gnutls-cli has nothing more to say: a clean end', async () => {

@@ -70,6 +70,9 @@ test('our client at a port that speaks plain HTTP says what it found', async () 
   const { port } = server.address() as AddressInfo
   const socket = connect({ host: '127.0.0.1', port, servername: 'localhost' })
   const [error] = (await once(socket, 'error')) as [Error & { code: string }]
-  expect(error.code).toBe('UNKNOWN_RECORD_TYPE')
-  expect(error.message).toContain('plain HTTP')
+  expect(error.code).toBe('ERR_SSL_WRONG_VERSION_NUMBER')
+  expect(error).toMatchObject({
+    message: expect.stringContaining('plain HTTP'),
+    cause: { code: 'UNKNOWN_RECORD_TYPE' },
+  })
 })

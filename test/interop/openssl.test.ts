@@ -176,13 +176,13 @@ needs('openssl', () => {
       const { port, failed } = await startOwnPage({ ...auth, ca: fixture('ca.pem') })
       const { stderr } = await askOurs(port, opensslFiles(clientIdentities['P-256']))
       expect(stderr).toMatch(/alert unknown ca.*SSL alert number 48/)
-      expect(failed).toEqual(['UNKNOWN_CA'])
+      expect(failed).toEqual(['UNABLE_TO_VERIFY_LEAF_SIGNATURE'])
     })
 
     test('our client without one: s_server refuses it', async () => {
       const { port } = await startTheirs(['-www', '-Verify', '1', '-verify_return_error'])
       const failed = visit(port, {}, { send: request })
-      await expect(failed).rejects.toMatchObject({ code: 'ERR_SSL_ALERT_HANDSHAKE_FAILURE' })
+      await expect(failed).rejects.toMatchObject({ code: 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE' })
     })
   })
 

@@ -38,9 +38,9 @@ describe('ALPN', () => {
     const failed = once(server, 'tlsClientError')
     for (const each of [port, node.port])
       expect(await ending(open(each, { ALPNProtocols: ['http/1.1'] }))).toEqual([
-        ...['error ERR_SSL_ALERT_NO_APPLICATION_PROTOCOL', 'close'],
+        ...['error ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL', 'close'],
       ])
-    expect(codeOf((await failed)[0])).toBe('NO_APPLICATION_PROTOCOL')
+    expect(codeOf((await failed)[0])).toBe('ERR_SSL_NO_APPLICATION_PROTOCOL')
   })
 
   it('a server without protocols, or a client without, settles on none', async () => {
@@ -81,25 +81,26 @@ describe('ALPN', () => {
     await expect(openWithNode(port, { ALPNProtocols, servername: 'a.example.test' })).rejects.toMatchObject({
       code: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL',
     })
-    expect(codeOf((await failed)[0])).toBe('NO_APPLICATION_PROTOCOL')
+    expect(codeOf((await failed)[0])).toBe('ERR_SSL_NO_APPLICATION_PROTOCOL')
   })
 
   it.each([
-    ['answers what was not offered', () => 'h3'],
+    ['answers what was not offered', () => 'h3', 'ERR_TLS_ALPN_CALLBACK_INVALID_RESULT'],
     [
       'throws',
       () => {
         throw new Error('no')
       },
+      'no',
     ],
-    ['misuses something else', () => createServer({ key: 'none' }) && 'h2'],
-  ])('one that %s ends that connection, and no more', async (_what, ALPNCallback) => {
+    ['misuses something else', () => createServer({ key: 'none' }) && 'h2', 'ERR_OSSL_UNSUPPORTED'],
+  ])('one that %s ends that connection, and no more', async (_what, ALPNCallback, told) => {
     const { server, port } = await serve({ ALPNCallback })
     const failed = once(server, 'tlsClientError')
     expect(await ending(open(port, { ALPNProtocols: ['h2'] }))).toEqual([
-      ...['error ERR_SSL_ALERT_INTERNAL_ERROR', 'close'],
+      ...['error ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR', 'close'],
     ])
-    expect(codeOf((await failed)[0])).toBe('INTERNAL_ERROR')
+    expect(codeOf((await failed)[0])).toBe(told)
     await connected(port)
   })
 })
@@ -110,8 +111,10 @@ describe('a server with an option that only a handshake shows to be wrong', () =
     const sessionCache = Object.assign(cache, { drawId: () => new Uint8Array(33).fill(1) })
     const { server, port } = await serve({ sessionCache })
     const failed = once(server, 'tlsClientError')
-    expect(await ending(open(port))).toEqual(['error TRUNCATED', 'close'])
-    expect((await failed)[0]).toMatchObject({ code: 'INTERNAL_ERROR', cause: expect.any(ApiMisuse) })
+    expect(await ending(open(port))).toEqual(['error ECONNRESET', 'close'])
+    expect((await failed)[0]).toMatchObject({
+      ...{ code: 'ERR_SSL_INTERNAL_ERROR', cause: { code: 'INTERNAL_ERROR', cause: expect.any(ApiMisuse) } },
+    })
   })
 })
 
@@ -390,8 +393,12 @@ describe('channel bindings', () => {
 
 describe('what is no TLS 1.2', () => {
   it.each([
-    ['HTTP', Buffer.from('GET / HTTP/1.1\r\nhost: x\r\n\r\n'), 'UNKNOWN_RECORD_TYPE'],
-    ['an SSLv2 hello', Buffer.from('802e0100020015000000100100800700c0030080', 'hex'), 'UNKNOWN_RECORD_TYPE'],
+    ['HTTP', Buffer.from('GET / HTTP/1.1\r\nhost: x\r\n\r\n'), 'ERR_SSL_HTTP_REQUEST'],
+    [
+      'an SSLv2 hello',
+      Buffer.from('802e0100020015000000100100800700c0030080', 'hex'),
+      'ERR_SSL_WRONG_VERSION_NUMBER',
+    ],
   ])('%s: an alert, the end of the connection, tlsClientError', async (_what, bytes, code) => {
     const { server, port } = await serve()
     const failed = once(server, 'tlsClientError')

@@ -42,7 +42,7 @@ describe('case 13: a bad Finished with an observed ID', () => {
     const report = await second.settled()
     expect(report.sessions.forgotten).toBe(1)
     expect(report.sessions.store_delete_total).toMatchObject({ ok: 1 })
-    expect(report.failures).toEqual({ BAD_RECORD_MAC: 1 })
+    expect(report.failures).toEqual({ ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC: 1 })
     for (const server of [second, third])
       await expectVisit(server, { resumed: false, reason: 'miss', session: made.session })
     await expectVisit(second, { resumed: true, reason: 'hit', session: bystander.session })
