@@ -11,6 +11,7 @@ import type { TLSSocket as NodeTLSSocket } from 'node:tls'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { connect, createSecureServer } from '../../src/node/http2.ts'
 import { TLSSocket } from '../../src/node/index.ts'
+import { startBrowser } from '../interop/browser.ts'
 import { fixture } from '../support/pair.ts'
 import { needs, runPeer, temporaryDirectory } from '../support/peers.ts'
 import { ca, identity, listen, openRaw, readText, talk } from './http-support.ts'
@@ -260,5 +261,19 @@ needs('curl', () => {
     const { stdout, stderr } = await runPeer('curl', ['-sS', '--http2', ...cacert, ...urls])
     expect([stdout, stderr]).toEqual(['/a 2.0\n/b 2.0\n/c 2.0\n', ''])
     expect(connections).toBe(1)
+  })
+})
+
+needs('chromium', () => {
+  needs('certutil', () => {
+    test('chromium speaks HTTP/2 with our server, and HTTP/1.1 where that is all there is', async () => {
+      const show: OnRequest = ({ httpVersion, url }, response) => response.end(`${url} ${httpVersion}`)
+      const { port } = await start(own, show)
+      const older = await start(own, show, { allowHTTP1: true, ALPNProtocols: ['http/1.1'] })
+      const browser = await startBrowser('chromium')
+      onTestFinished(() => browser.close())
+      expect(await browser.visit(`https://localhost:${port}/a`)).toBe('/a 2.0')
+      expect(await browser.visit(`https://localhost:${older.port}/b`)).toBe('/b 1.1')
+    }, 120_000)
   })
 })

@@ -1,14 +1,21 @@
 /** Our https.Agent and requests beside node:https's, and what is ours alone: names that tell no key. */
+import { execFile } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import nodeHttps from 'node:https'
+import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
-import { inspect } from 'node:util'
+import { fileURLToPath } from 'node:url'
+import { inspect, promisify } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
 import { Agent, get, globalAgent, type RequestOptions, request } from '../../src/node/https.ts'
 import { fixture } from '../support/pair.ts'
+import { temporaryDirectory } from '../support/peers.ts'
 import { ca, fetchWith, type Https, likeNode, own, readText, startHttps } from './http-support.ts'
+
+const patienceMs = 60_000
 
 /** Whether each of the requests was resumed, one after the other, each over a connection of its own. */
 async function resumptions(https: Https, port: number, options: readonly object[]): Promise<boolean[]> {
@@ -100,6 +107,29 @@ describe('connections', () => {
     agent.destroy()
     return [refused, connections]
   })
+
+  test(
+    'that are idle hold up nobody who wants to go',
+    async () => {
+      const { port } = await startHttps(nodeHttps, undefined, { keepAliveTimeout: patienceMs })
+      // Another process, that it may end: with its connection open, and no timeout that would close it.
+      const script = join(temporaryDirectory(), 'visit.mts')
+      const library = new URL('../../src/node/https.ts', import.meta.url)
+      writeFileSync(
+        script,
+        `import { Agent, get } from ${JSON.stringify(library.href)}
+        const agent = new Agent({ keepAlive: true, rejectUnauthorized: false })
+        get({ host: '127.0.0.1', port: ${port}, agent }, response => response.pipe(process.stdout))
+        agent.on('free', () => setImmediate(() => console.log('', Object.keys(agent.freeSockets).length)))`,
+      )
+      const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script], {
+        cwd: fileURLToPath(new URL('../..', import.meta.url)),
+        timeout: patienceMs / 2,
+      })
+      expect(stdout).toBe('hello 1\n')
+    },
+    patienceMs,
+  )
 
   likeNode('of an agent that is none are for one request', async https => {
     const { port } = await startHttps(https)

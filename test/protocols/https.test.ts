@@ -2,14 +2,17 @@
 import { constants } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import nodeHttps from 'node:https'
 import { connect as connectTcp, createServer, type Server as NetServer } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import { Server as NodeTlsServer, type TLSSocket } from 'node:tls'
 import { describe, expect, test, vi } from 'vitest'
+import * as ownHttps from '../../src/node/https.ts'
 import { overTls } from '../../src/node/over-tls.ts'
 import { fixture } from '../support/pair.ts'
 import {
   closing,
   fetchWith,
+  type Https,
   identity,
   likeNode,
   listen,
@@ -336,6 +339,37 @@ async function resumptions(port: number): Promise<boolean[]> {
   const second = await openRaw(port, { ...options, session: first.getSession() })
   return [first, second].map(socket => socket.isSessionReused())
 }
+
+test('a client that goes without close_notify is a clientError here, and none in node:https', async () => {
+  const seen = async (https: Https) => {
+    const { server, port } = await startHttps(https)
+    const codes: unknown[] = []
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+      codes.push(error.code, socket.writable),
+    )
+    const gone = new Promise(resolve => {
+      server.once('secureConnection', socket => socket.once('close', resolve))
+    })
+    const socket = await openRaw(port)
+    socket.write(get)
+    await said(socket, /hello/)
+    socket.destroy()
+    await gone
+    return codes
+  }
+  expect(await seen(own)).toEqual(['ERR_SSL_UNEXPECTED_EOF_WHILE_READING', false])
+  expect(await seen(nodeHttps)).toEqual([])
+})
+
+test('every name of node:https is here, and every method of its classes', () => {
+  const methodsOf = (prototype: object) =>
+    Object.getOwnPropertyNames(prototype).filter(name => !name.startsWith('_') && name !== 'constructor')
+  expect(Object.keys(ownHttps)).toEqual(expect.arrayContaining(Object.keys(nodeHttps)))
+  const { Server, Agent } = ownHttps
+  const server = [nodeHttps.Server.prototype, NodeTlsServer.prototype].flatMap(methodsOf)
+  expect(server.filter(name => !(name in Server.prototype))).toEqual(['setOptions'])
+  expect(methodsOf(nodeHttps.Agent.prototype).filter(name => !(name in Agent.prototype))).toEqual([])
+})
 
 test('what TLS holds is let go when the server closes', async () => {
   const server = createServer()
