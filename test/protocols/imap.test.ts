@@ -1,11 +1,11 @@
 /** IMAP: imapflow on our sockets at Dovecot, and real clients at Dovecot behind our server. */
 import { afterEach, describe, expect, test } from 'vitest'
-import { Openings, openCluster } from '../cluster/support.ts'
+import { Openings } from '../cluster/support.ts'
 import { needs, runPeer } from '../support/peers.ts'
 import { password, startDovecot } from './dovecot.ts'
 import type { ImapClientWanted } from './programs/imap-client.ts'
 import { runProgram, type Tls, tlsOfBoth } from './programs.ts'
-import { startTlsFront } from './tls-front.ts'
+import { startFronts, startTlsFront } from './tls-front.ts'
 
 const patienceMs = 90_000
 const bytes = 3_000_000
@@ -49,23 +49,11 @@ needs('dovecot', () => {
   })
 
   describe('Dovecot behind two servers of ours, of one cluster', () => {
-    async function startFronts() {
-      const { ports } = await startDovecot()
-      const cluster = await openCluster(openings, 2)
-      const fronts = ['n0', 'n1'].map(node =>
-        startTlsFront(ports.imap, {
-          sessionCache: cluster.server(node).cache,
-          now: cluster.clock.now,
-          lookupTimeout: 2000,
-        }),
-      )
-      return Promise.all(fronts)
-    }
-
     test.each(tlsOfBoth)(
       'imapflow on %s: a message of some MB there and back, resumed at the other one',
       async tls => {
-        const fronts = await startFronts()
+        const { ports } = await startDovecot()
+        const fronts = await startFronts(openings, ports.imap)
         const lines = await visit(tls, { ports: fronts.map(({ port }) => port), secure: true })
         expect(lines).toMatchObject([fetched(false), fetched(true)])
         expect(fronts.map(({ resumed }) => resumed)).toEqual([[false], [true]])
@@ -75,7 +63,8 @@ needs('dovecot', () => {
 
     needs('curl', () => {
       test('curl lists the folders', async () => {
-        const [{ port }] = (await startFronts()) as [{ port: number }, unknown]
+        const { ports } = await startDovecot()
+        const { port } = await startTlsFront(ports.imap)
         const trust = ['--cacert', 'test/fixtures/ca.pem', '--resolve', `localhost:${port}:127.0.0.1`]
         const { stdout, stderr } = await runPeer('curl', [
           ...['-sS', ...trust, '--user', `somebody:${password}`, `imaps://localhost:${port}/`],

@@ -1,9 +1,17 @@
 /** Our server in front of one that speaks no TLS, as a mail provider's balancer or stunnel is. */
 import { once } from 'node:events'
-import { type AddressInfo, connect } from 'node:net'
-import { pipeline } from 'node:stream'
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Server,
+  type Socket,
+} from 'node:net'
+import { createInterface } from 'node:readline'
+import { type Duplex, pipeline } from 'node:stream'
 import { onTestFinished } from 'vitest'
-import { createServer, type ServerOptions, type TLSSocket } from '../../src/node/index.ts'
+import { createSecureContext, createServer, type ServerOptions, TLSSocket } from '../../src/node/index.ts'
+import { type Openings, openCluster } from '../cluster/support.ts'
 import { fixture } from '../support/fixtures.ts'
 
 export interface TlsFront {
@@ -12,22 +20,66 @@ export interface TlsFront {
   readonly resumed: readonly boolean[]
 }
 
+const identity = () => ({ cert: fixture('server.pem'), key: fixture('server.key') })
+
 /** Ends TLS with the fixtures' certificate and passes on what comes to a port of 127.0.0.1, and back. It ends with the test. */
 export async function startTlsFront(behind: number, options: Partial<ServerOptions> = {}): Promise<TlsFront> {
   const resumed: boolean[] = []
-  const sockets = new Set<TLSSocket>()
-  const identity = { cert: fixture('server.pem'), key: fixture('server.key') }
-  const server = createServer({ ...identity, ...options }, socket => {
+  const server = createServer({ ...identity(), ...options }, socket => {
     resumed.push(socket.isSessionReused())
-    sockets.add(socket)
-    const plain = connect({ port: behind, host: '127.0.0.1', allowHalfOpen: true })
-    // How a connection ends is the protocol's affair; a client that goes away without a farewell ends both.
-    pipeline(socket, plain, socket, () => sockets.delete(socket))
+    join(socket, connect({ port: behind, host: '127.0.0.1', allowHalfOpen: true }))
   })
+  return { port: await listen(server), resumed }
+}
+
+/** Two of them, of one cluster. */
+export async function startFronts(openings: Openings, behind: number): Promise<TlsFront[]> {
+  const cluster = await openCluster(openings, 2)
+  return Promise.all(
+    ['n0', 'n1'].map(node => {
+      const sessionCache = cluster.server(node).cache
+      return startTlsFront(behind, { sessionCache, now: cluster.clock.now, lookupTimeout: 2000 })
+    }),
+  )
+}
+
+/** For POP3 with STLS (RFC 2595 §4): speaks with the client in the clear until that asks for TLS, and has the server greet after it. */
+export async function startStlsFront(behind: number): Promise<TlsFront> {
+  const resumed: boolean[] = []
+  const secureContext = createSecureContext(identity())
+  const server = createTcpServer(async plain => {
+    const lines = createInterface({ input: plain })
+    plain.write('+OK in the clear\r\n')
+    for await (const line of lines) {
+      if (line === 'STLS') break
+      plain.write(line === 'CAPA' ? '+OK\r\nSTLS\r\n.\r\n' : '-ERR STLS first\r\n')
+    }
+    plain.write('+OK begin TLS\r\n')
+    const socket = new TLSSocket(plain, { isServer: true, secureContext })
+    socket.once('secure', async () => {
+      resumed.push(socket.isSessionReused())
+      const backend = connect({ port: behind, host: '127.0.0.1', allowHalfOpen: true })
+      // Its greeting is not for the client, who has had one.
+      await once(backend, 'readable')
+      backend.read()
+      join(socket, backend)
+    })
+  })
+  return { port: await listen(server), resumed }
+}
+
+/** How a connection ends is the protocol's affair; one that goes away without a farewell takes the other along. */
+function join(front: Duplex, backend: Duplex): void {
+  pipeline(front, backend, front, () => {})
+}
+
+async function listen(server: Server): Promise<number> {
+  const sockets = new Set<Socket>()
+  server.on('connection', socket => sockets.add(socket))
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy()
     server.close()
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
-  return { port: (server.address() as AddressInfo).port, resumed }
+  return (server.address() as AddressInfo).port
 }
