@@ -2,19 +2,16 @@
  * For who stays on node:tls: two plain https servers that share their sessions through a cluster's session nodes. A
  * client that did its full handshake with one resumes at the other, and a store that is gone costs it nothing but that.
  *
- *     npx tsx examples/20-attach-session-store.ts
+ *     npx ringtls init pki && npx tsx examples/20-attach-session-store.ts
  *
  * Each server would be a process on a machine of its own. What they must have alike is in `terms`.
  */
-import { execFileSync } from 'node:child_process'
 import { constants, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer as createHttpsServer, get } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import {
   attachSessionStore,
   createSessionNode,
@@ -25,17 +22,16 @@ import {
 } from 'ringtls/cluster'
 import { nobleProvider as provider } from 'ringtls/providers/noble'
 
-// Certificates, and the cluster's keys and list of nodes, as `npx ringtls init pki` makes them.
-const pki = mkdtempSync(join(tmpdir(), 'ringtls-example-'))
-const ringtls = fileURLToPath(new URL('dist/cli/main.js', import.meta.resolve('ringtls/package.json')))
-execFileSync(process.execPath, [ringtls, 'init', pki, '--nodes', '2'], { stdio: 'pipe' })
-const [cert, key, ca] = ['server.pem', 'server.key', 'ca.pem'].map(name => readFileSync(join(pki, name)))
+const file = (name: string) => join(process.env.RINGTLS_PKI ?? 'pki', name)
+const [cert, key, ca] = [file('server.pem'), file('server.key'), file('ca.pem')].map(path =>
+  readFileSync(path),
+)
 
 const random = (length: number) => new Uint8Array(randomBytes(length))
 const now = Date.now
-const { keys } = readClusterKeys(join(pki, 'cluster.key'), { provider, nowMs: now() })
+const { keys } = readClusterKeys(file('cluster.key'), { provider, nowMs: now() })
 
-// The nodes of cluster.json, on ports that are free here.
+// In a cluster this is cluster.json; here two nodes on ports that are free.
 const ports = await Promise.all([freePort(), freePort()])
 const nodes = ports.map((port, i) => ({ id: `n${i + 1}`, url: `http://127.0.0.1:${port}` }))
 const info = parseClusterInfo(JSON.stringify({ revision: 1, nodes }), 'cluster.json')
@@ -50,14 +46,15 @@ const terms = {
   ...{ secureOptions: constants.SSL_OP_NO_TICKET, maxVersion: 'TLSv1.2' as const },
   // node:tls makes it of process.argv, which differs between servers.
   sessionIdContext: 'www.example.test',
-} as const
+}
 
 /** A server that knows nothing of ringtls but this one call. */
 async function startServer(name: string) {
   const server = createHttpsServer(terms, (_, response) => response.end(`${name} answers`))
-  const member = joinCluster({ info, keys, provider, random, now })
+  // A look-up has 50 ms by default. Here everybody shares one machine, and must be found.
+  const member = joinCluster({ info, keys, provider, random, now, limits: { readTimeoutMs: 5000 } })
   await member.warmUp()
-  attachSessionStore(server, member)
+  attachSessionStore(server, member, { lookupTimeoutMs: 5000 })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   return { server, member, port: (server.address() as AddressInfo).port }
 }
@@ -97,7 +94,6 @@ for (const { server, member } of [one, two]) {
   server.close()
   await member.close()
 }
-rmSync(pki, { recursive: true })
 
 async function freePort(): Promise<number> {
   const server = createTcpServer().listen(0, '127.0.0.1')

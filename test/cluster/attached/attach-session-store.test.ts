@@ -454,7 +454,7 @@ describe('attaching', () => {
   })
 
   test('a client that is gone during its look-up troubles nobody, and is answered once', async () => {
-    const { store, one, other } = await openTwo({ lookupTimeoutMs: 200 })
+    const { store, one, other } = await openTwo({ lookupTimeoutMs: 1000 })
     const { session } = await madeAt(one)
     let answer = (_: undefined) => {}
     store.instead = () => new Promise(resolve => (answer = resolve))

@@ -82,6 +82,6 @@ test('under any faults, with any sessions', { timeout: 60_000 }, async () => {
     }),
     { numRuns: 30, seed: 5 },
   )
-  expect(resumed).toBeGreaterThan(10)
+  expect(resumed).toBeGreaterThan(5)
   expect(servers.flatMap(({ errors }) => errors)).toEqual([])
 })
