@@ -213,7 +213,7 @@ export abstract class TlsStream extends Socket {
     const transport = this.#transport
     if (this.destroyed) return
     if (transport.destroyed || !transport.writable) {
-      this.destroy(closedError('before the handshake'))
+      this.destroy(transport.errored ?? closedError('before the handshake'))
       return
     }
     const { config, answers, lookupTimeoutMs } = this.beginningTerms()
