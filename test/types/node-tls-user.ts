@@ -28,12 +28,13 @@ export const contextOptions: tls.SecureContextOptions = {
   sessionIdContext: 'application',
   sessionTimeout: 300,
   ticketKeys: bytes,
-  ALPNCallback: ({ servername, protocols }) => protocols.find(name => name.endsWith(servername)),
+  allowPartialTrustChain: true,
 }
 export const older: tls.SecureContextOptions = { secureProtocol: 'TLSv1_2_method' }
 
 export const serverOptions: tls.TlsOptions = {
   ...contextOptions,
+  ALPNCallback: ({ servername, protocols }) => protocols.find(name => name.endsWith(servername)),
   ALPNProtocols: ['h2', 'http/1.1'],
   SNICallback: (servername, done) => {
     const context: tls.SecureContext = tls.createSecureContext(contextOptions)
