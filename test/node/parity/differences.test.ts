@@ -519,16 +519,6 @@ describe('what a socket does', () => {
   )
 
   difference(
-    'CLIENT_RENEG_LIMIT is 0',
-    async ({ client }) => client.log('limit', client.tls.CLIENT_RENEG_LIMIT, client.tls.CLIENT_RENEG_WINDOW),
-    {
-      why: 'so many renegotiations are borne in a window of seconds',
-      node: { client: [['limit', 3, 600]], server: [] },
-      ours: { client: [['limit', 0, 600]], server: [] },
-    },
-  )
-
-  difference(
     'highWaterMark of createServer is that of its sockets',
     async stage => {
       const { accepted } = await opened(stage, { highWaterMark: 4096 })

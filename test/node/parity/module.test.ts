@@ -84,9 +84,13 @@ describe('lists and defaults', () => {
     client.log('a copy', client.tls.getCiphers().length === names.length + 1)
   })
 
-  parity('DEFAULT_MIN_VERSION, DEFAULT_ECDH_CURVE', async ({ client }) => {
-    client.log('values', client.tls.DEFAULT_MIN_VERSION, client.tls.DEFAULT_ECDH_CURVE)
-  })
+  parity(
+    'DEFAULT_MIN_VERSION, DEFAULT_ECDH_CURVE, CLIENT_RENEG_LIMIT, CLIENT_RENEG_WINDOW',
+    async ({ client }) => {
+      const { DEFAULT_MIN_VERSION, DEFAULT_ECDH_CURVE, CLIENT_RENEG_LIMIT, CLIENT_RENEG_WINDOW } = client.tls
+      client.log('values', DEFAULT_MIN_VERSION, DEFAULT_ECDH_CURVE, CLIENT_RENEG_LIMIT, CLIENT_RENEG_WINDOW)
+    },
+  )
 
   parity('DEFAULT_CIPHERS: a list that ciphers takes', async ({ client }) => {
     client.log('text', typeof client.tls.DEFAULT_CIPHERS)
