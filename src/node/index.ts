@@ -1,4 +1,13 @@
 /** TLS 1.2 over sockets, with node:tls's names. */
+export type {
+  Certificate,
+  CipherNameAndProtocol,
+  DetailedPeerCertificate,
+  KeyObject,
+  PeerCertificate,
+  PxfObject,
+  SecureVersion,
+} from 'node:tls'
 export { MemorySessionCache } from '../driver/memory-session-cache.ts'
 export type { SessionCache } from '../driver/session-cache.ts'
 export type { TracedMessage } from '../handshake/config.ts'

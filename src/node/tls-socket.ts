@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import type { DetailedPeerCertificate, PeerCertificate } from 'node:tls'
+import type { CipherNameAndProtocol, DetailedPeerCertificate, PeerCertificate } from 'node:tls'
 import { emptyBytes, equalBytes, toHex } from '../bytes.ts'
 import type { ConnectionEvent } from '../connection/connection.ts'
 import { type CipherSuite, cipherSuite } from '../crypto/cipher-suites.ts'
@@ -105,8 +105,9 @@ export class TLSSocket extends TlsStream {
     return this.#report ? 'TLSv1.2' : null
   }
 
-  /** The suite, in OpenSSL's and in the RFC's name; `version` is the first that has it, as in node:tls. */
-  getCipher(): { name: string; standardName: string; version: string } | undefined {
+  /** The suite, in OpenSSL's and in the RFC's name; `version` is the first that has it, as in node:tls. Undefined before the handshake's end, which Node's types do not say. */
+  getCipher(): CipherNameAndProtocol
+  getCipher(): CipherNameAndProtocol | undefined {
     if (!this.#report) return undefined
     const suite = cipherSuite(this.#report.cipher)
     return {

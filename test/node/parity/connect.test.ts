@@ -90,7 +90,7 @@ describe('ways to call connect', () => {
     },
   )
 
-  parity('arguments win over options, as later ones over earlier', async stage => {
+  parity('options come after the arguments and win', async stage => {
     const { client, serve } = stage
     const { port } = await serve()
     const options = { ...client.options, ...trusted, port: 1, host: '256.1.1.1' }

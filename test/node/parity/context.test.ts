@@ -7,7 +7,7 @@ import type { SecureContextOptions } from 'node:tls'
 import { describe } from 'vitest'
 import { fixture } from '../../support/fixtures.ts'
 import { needs, runPeer, temporaryDirectory } from '../../support/peers.ts'
-import { type ClientOptions, identity, next, parity, type Stage, withTickets } from './harness.ts'
+import { type ClientOptions, identity, next, parity, quiet, type Stage, withTickets } from './harness.ts'
 
 /** Tells what a client sees of a server with these options: the certificate and the suite, or that it is refused. */
 async function seen(
@@ -137,6 +137,15 @@ describe('whom to trust', () => {
     for (const ca of [ec, []]) {
       const socket = open(port, { ca })
       client.log('refused', (await next(socket, 'error'))[0])
+    }
+  })
+
+  parity('allowPartialTrustChain: an authority that is not self-signed', async ({ client, serve, open }) => {
+    const { port } = await serve()
+    for (const allowPartialTrustChain of [true, false]) {
+      const socket = quiet(open(port, { ca: fixture('server.pem'), allowPartialTrustChain }))
+      await Promise.race([next(socket, 'secureConnect'), next(socket, 'close')])
+      client.log('authorized', allowPartialTrustChain, socket.authorized)
     }
   })
 })

@@ -222,7 +222,7 @@ describe('sessions', () => {
 
 describe('names and certificates', () => {
   difference(
-    'an anchor need not be self-signed',
+    'an authority need not be self-signed by default',
     async ({ client, serve, open }) => {
       const { port } = await serve()
       const socket = quiet(open(port, { ca: fixture('server.pem') }))
@@ -230,7 +230,7 @@ describe('names and certificates', () => {
       client.log('authorized', socket.authorized)
     },
     {
-      why: 'whom ca names is trusted (RFC 5280 §6.1.1 d): allowPartialTrustChain is always so',
+      why: 'whom ca names is trusted (RFC 5280 §6.1.1 d), unless allowPartialTrustChain is false',
       node: { client: [['authorized', false]], server: [] },
       ours: { client: [['authorized', true]], server: [] },
     },

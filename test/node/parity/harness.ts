@@ -93,12 +93,6 @@ export function parity(title: string, script: Script): void {
     const told = await perform(script, node, node)
     expect(told.failure, "with node:tls's at both ends").toBeUndefined()
     expect(told.client.length + told.server.length, 'lines told').toBeGreaterThan(0)
-    if (process.env.SHOW) {
-      console.log(
-        `## ${title}\n${[...told.client.map(l => 'C ' + JSON.stringify(l)), ...told.server.map(l => 'S ' + JSON.stringify(l))].join('\n')}`,
-      )
-      return
-    }
     const traces: Record<string, Trace> = {}
     for (const [pair, client, server] of pairs) traces[pair] = await perform(script, client, server)
     expect(traces).toStrictEqual(Object.fromEntries(pairs.map(([pair]) => [pair, told])))

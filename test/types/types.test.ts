@@ -1,0 +1,92 @@
+/** A project that compiles against node:tls compiles against ours, for whatever docs/node-api.md calls supported. */
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+import { describe, expect, it } from 'vitest'
+import { readTable } from '../node/parity/table.ts'
+import { visitNodes } from '../support/source.ts'
+
+/** The compiler reads all of Node's types. */
+const timeout = 60_000
+
+const user = textOf('node-tls-user.ts')
+
+describe('types', () => {
+  it('every name that is supported compiles with node:tls', { timeout }, () => {
+    expect(errorsIn('node-tls-user.ts', user)).toEqual([])
+  })
+
+  it('every name that is supported compiles with the import changed', { timeout }, () => {
+    const changed = user.replace("from 'node:tls'", "from 'ringtls/node'")
+    expect(changed).not.toBe(user)
+    expect(errorsIn('node-tls-user.ts', changed)).toEqual([])
+  })
+
+  it('what node:tls would not take is not taken either', { timeout }, () => {
+    const wrong = user
+      .replace("from 'node:tls'", "from 'ringtls/node'")
+      .replace('ciphers: tls.DEFAULT_CIPHERS,', 'ciphers: 7,')
+      .replace("passphrase: 'secret',\n  ca:", "passfrase: 'secret',\n  ca:")
+    expect(errorsIn('node-tls-user.ts', wrong).length).toBeGreaterThanOrEqual(2)
+  })
+
+  it('the program has every name that is supported or different', () => {
+    const used = new Set(namesIn(user))
+    const rows = readTable().filter(({ state }) => state !== 'absent')
+    expect(rows.length).toBeGreaterThan(150)
+    const missing = rows
+      .filter(({ name }) => !used.has(name))
+      .map(({ section, name }) => `${section}: ${name}`)
+    // Node's own types do not have these.
+    expect(missing.sort()).toEqual(untyped)
+  })
+
+  it('objects of ours go where those of Node go', { timeout }, () => {
+    const text = textOf('assignability.ts')
+    const changed = text.replace("from '../../src/node/index.ts'", "from 'ringtls/node'")
+    expect(changed).not.toBe(text)
+    expect(errorsIn('assignability.ts', changed)).toEqual([])
+  })
+})
+
+const untyped = [
+  'Methods and properties of a socket: secureConnecting',
+  'Methods and properties of a socket: setServername',
+  'Methods and properties of a socket: setSession',
+]
+
+function textOf(name: string): string {
+  return readFileSync(new URL(name, import.meta.url), 'utf8')
+}
+
+/** What the compiler says of a file that stands here and has this text: strictly, and with the package's own declarations. */
+function errorsIn(name: string, text: string): string[] {
+  const file = fileURLToPath(new URL(name, import.meta.url))
+  const options: ts.CompilerOptions = {
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+    lib: ['lib.es2023.d.ts'],
+    types: ['node'],
+    strict: true,
+    noEmit: true,
+  }
+  const host = ts.createCompilerHost(options)
+  const read = host.getSourceFile
+  host.getSourceFile = (path, ...rest) =>
+    path === file ? ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, true) : read(path, ...rest)
+  const program = ts.createProgram([file], options, host)
+  return ts.getPreEmitDiagnostics(program).map(({ messageText, file: where, start }) => {
+    const line = where && start !== undefined ? where.getLineAndCharacterOfPosition(start).line + 1 : 0
+    return `${where?.fileName ?? ''}:${line} ${ts.flattenDiagnosticMessageText(messageText, '\n')}`
+  })
+}
+
+/** Its identifiers, and its texts: events are named by those. */
+function namesIn(text: string): string[] {
+  const names: string[] = []
+  visitNodes(ts.createSourceFile('user.ts', text, ts.ScriptTarget.ES2022, true), node => {
+    if (ts.isIdentifier(node) || ts.isStringLiteralLike(node)) names.push(node.text)
+  })
+  return names
+}
