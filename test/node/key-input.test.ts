@@ -91,7 +91,8 @@ describe('a key', () => {
       for (const wrong of ['a wrong one, of course', '', undefined]) {
         const { theirs, ours } = refusals({ cert, key, passphrase: wrong })
         expect(ours.code).toBe('ERR_OSSL_BAD_DECRYPT')
-        expect(theirs).toBe(ours.code)
+        // One key in 256 opens it to something that then is no private key, which Node tells apart.
+        expect(theirs).toMatch(/^ERR_OSSL_/)
         const wanted =
           wrong === undefined ? 'it is encrypted: give its passphrase' : 'the passphrase does not open it'
         expect(ours.message).toContain(`private key: ${wanted}`)
