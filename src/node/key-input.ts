@@ -69,7 +69,10 @@ const oldCipher =
 /** PKCS #8 with PBES2, and the older way of PKCS #1 and SEC 1: OpenSSL opens both. */
 function decrypted(pem: string, passphrase: string | undefined): KeyObject {
   if (passphrase === undefined)
-    throw apiMisuse('ERR_OSSL_BAD_DECRYPT', 'private key: it is encrypted: give its passphrase')
+    throw apiMisuse(
+      'ERR_OSSL_BAD_DECRYPT',
+      'private key: it is encrypted: give its passphrase, or decrypt it: openssl pkey -in encrypted.pem -out key.pem',
+    )
   try {
     return createPrivateKey({ key: pem, format: 'pem', passphrase })
   } catch (error) {
