@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os'
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config'
 import { SkippedReporter } from './test/support/skipped-reporter.ts'
 
 /**
  * `npm test` runs both: everything over providers/noble, and over providers/node again what makes connections in this process.
  * Tests of both providers at once (test/providers, test/vectors, test/crypto) and of child processes would be the same twice.
  */
-const projects = [
+const projects: TestProjectConfiguration[] = [
   { extends: true, test: { name: 'noble', include: ['test/**/*.test.ts'] } },
   {
     extends: true,
@@ -22,12 +22,12 @@ const projects = [
       ],
     },
   },
-] as const
+]
 
 export default defineConfig({
   test: {
     reporters: ['default', new SkippedReporter()],
-    projects: [...projects],
+    projects,
     pool: 'threads',
     // Much of the suite waits for child processes, so two workers pay off on two cores as well.
     maxWorkers: Math.max(2, availableParallelism() - 1),
