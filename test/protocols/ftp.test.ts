@@ -46,22 +46,22 @@ needs('vsftpd', () => {
   })
 })
 
-const modes = [
-  ['implicit TLS', true],
-  ['AUTH TLS', false],
-] as const
 const cells = tlsOfBoth.flatMap(client => tlsOfBoth.map(server => [client, server] as const))
 
-describe.each(modes)('basic-ftp at ftp-srv, %s', (_mode, implicit) => {
+/** Implicit alone: at AUTH TLS it may take a fast client's hello for a command, on node:tls as on ours. */
+describe('basic-ftp at ftp-srv, implicit TLS', () => {
   test.each(cells)(
     'client on %s, server on %s: a file of some MB there and back, twice, the second time resumed',
     async (client, server) => {
       const root = temporaryDirectory()
       mkdirSync(join(root, 'up'))
       const [port, dataPort] = [await freePort(), await freePort()]
-      await startProgram('ftp-server', server, { port, dataPort, implicit, root }).line('listening')
-      const lines = await transfer(client, { port, implicit })
-      console.log(JSON.stringify(lines))
+      await startProgram('ftp-server', server, { port, dataPort, root }).line('listening')
+      // It has a server of its own for each data connection, which knows nothing of other sessions.
+      expect(await transfer(client, { port, implicit: true })).toMatchObject([
+        ...visit(false, false),
+        ...visit(true, false),
+      ])
     },
     patienceMs,
   )

@@ -11,6 +11,11 @@ const modes = [
   ['implicit TLS', true],
   ['STARTTLS', false],
 ] as const
+/** nodemailer gives our words on. */
+const refusals = {
+  node: 'unable to verify the first certificate',
+  ours: expect.stringContaining('leads to no trusted CA'),
+}
 const cells = tlsOfBoth.flatMap(client => tlsOfBoth.map(server => [client, server] as const))
 
 async function startServer(tls: Tls, wanted: SmtpServerWanted) {
@@ -47,5 +52,30 @@ describe.each(modes)('%s', (_mode, secure) => {
       ])
     },
     patienceMs,
+  )
+
+  test.each(tlsOfBoth)(
+    'client on %s: another authority than ours is refused in words, at both ends',
+    async client => {
+      const { server, port } = await startServer('ours', { secure })
+      expect(await send(client, { port, secure, ca: 'ec-ca.pem' })).toMatchObject([
+        { event: 'failed', code: 'ESOCKET', message: refusals[client] },
+      ])
+      const told = client === 'ours' ? { code: 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA' } : {}
+      expect(await server.line('error')).toMatchObject(told)
+    },
+  )
+
+  test.each(tlsOfBoth)(
+    'server on %s: who has a certificate of its clients is let in, nobody else',
+    async tls => {
+      const { server, port } = await startServer(tls, { secure, clientCertificate: true })
+      const visits = ['client-rsa', 'handshake/client-stranger', undefined].map(identity => {
+        return send('ours', { port, secure, ...(identity && { identity }) })
+      })
+      const outcomes = (await Promise.all(visits)).map(([line]) => line!.event)
+      expect(outcomes).toEqual(['sent', 'failed', 'failed'])
+      expect(server.lines.filter(({ event }) => event === 'secure')).toMatchObject([{ authorized: true }])
+    },
   )
 })

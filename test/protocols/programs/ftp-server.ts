@@ -1,4 +1,4 @@
-/** ftp-srv: FTPS for everybody, implicit or by AUTH TLS, in a folder that the test names. */
+/** ftp-srv: implicit FTPS for everybody, in a folder that the test names. */
 import { FtpSrv } from 'ftp-srv'
 import { identity, say, wanted } from './program.ts'
 
@@ -6,13 +6,12 @@ export interface FtpServerWanted {
   readonly port: number
   /** From here on it looks for ports for data connections. */
   readonly dataPort: number
-  readonly implicit: boolean
   readonly root: string
 }
 
-const { port, dataPort, implicit, root } = wanted<FtpServerWanted>()
+const { port, dataPort, root } = wanted<FtpServerWanted>()
 const server = new FtpSrv({
-  url: `${implicit ? 'ftps' : 'ftp'}://127.0.0.1:${port}`,
+  url: `ftps://127.0.0.1:${port}`,
   ...{ pasv_url: '127.0.0.1', pasv_min: dataPort, pasv_max: dataPort + 1000, anonymous: true },
   tls: identity,
 })
