@@ -63,6 +63,6 @@ test('any portions at any time, data both ways', async () => {
       for (const log of logs)
         expect(log.filter(event => event !== 'drain').sort()).toEqual(['close', 'end', 'finish', 'secure'])
     }),
-    { numRuns: 40 },
+    { numRuns: 40, timeout: 60_000 },
   )
 }, 120_000)
