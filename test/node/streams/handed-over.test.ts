@@ -48,6 +48,8 @@ const readers: Readonly<Record<string, Reader>> = {
     const read = untilRead(sink, line)
     transport.pipe(sink)
     await read
+    // Nor is the end of TLS the end of what was piped before.
+    sink.once('end', () => (overheard += 'end'))
   },
   'read too far, and what was too much put back': async (transport, line) => {
     await once(transport, 'readable')
@@ -141,6 +143,27 @@ describe.each(pairs)('over %s', (_, makePair) => {
     expect(bytes.subarray(0, line.length).toString()).toBe(line)
     transports.server.unshift(bytes.subarray(line.length))
     await converse({ client, server: ownStack.server(transports.server) })
+  })
+})
+
+describe.each(pairs)('half-open above a transport that is not, over %s', (_, makePair) => {
+  test.each(['client', 'server'] as const)('the %s ends, and the other one writes on', async side => {
+    const transports = await makePair(false)
+    const options = { allowHalfOpen: true }
+    const ends = {
+      client: ownStack.client(transports.client, options),
+      server: ownStack.server(transports.server, options),
+    }
+    const [first, last] = side === 'client' ? [ends.client, ends.server] : [ends.server, ends.client]
+    const text = textOf(first)
+    last.resume()
+    first.end()
+    await once(last, 'end')
+    // The end of the transport, too, has come by now.
+    for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve))
+    last.end('last word')
+    await closed(ends)
+    expect(text()).toBe('last word')
   })
 })
 

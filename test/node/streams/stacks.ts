@@ -11,8 +11,13 @@ import { MemoryEnd } from './memory-end.ts'
 export interface Stack {
   readonly name: 'node:tls' | 'ringtls'
   /** A client that trusts the server of `server`. */
-  client(transport: Duplex): Socket
-  server(transport: Duplex): Socket
+  client(transport: Duplex, options?: StackOptions): Socket
+  server(transport: Duplex, options?: StackOptions): Socket
+}
+
+export interface StackOptions {
+  /** As the transport, by default; node:tls knows no other way. */
+  readonly allowHalfOpen?: boolean
 }
 
 const identity = { cert: fixture('server.pem'), key: fixture('server.key') }
@@ -30,8 +35,9 @@ export const nodeStack: Stack = {
 const context = createSecureContext(identity)
 export const ownStack: Stack = {
   name: 'ringtls',
-  client: socket => connect({ ...terms, socket }),
-  server: transport => new TLSSocket(transport, { isServer: true, secureContext: context }),
+  client: (socket, options) => connect({ ...terms, ...options, socket }),
+  server: (transport, options) =>
+    new TLSSocket(transport, { ...options, isServer: true, secureContext: context }),
 }
 
 export const stacks = [nodeStack, ownStack] as const
