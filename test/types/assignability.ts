@@ -39,3 +39,24 @@ export function told(
 export function upgraded(server: http.Server, socket: tls.TLSSocket): void {
   server.emit('connection', socket)
 }
+
+/** What ours takes besides. */
+export function besides(cache: tls.SessionCache): [tls.TlsOptions, tls.ConnectionOptions] {
+  const trace = (message: tls.TracedMessage): void => console.log(message.type)
+  const both = { provider: 'node', policy: 'modern', recordSizeLimit: 1024, tickets: true, trace } as const
+  return [
+    {
+      ...both,
+      cluster: { sessionCache: cache },
+      sessionCache: false,
+      sessionStore: undefined,
+      lookupTimeout: 50,
+    },
+    { ...both, maxFragmentLength: 512, requestSCT: true, keylog: true, handshakeTimeout: 1000 },
+  ]
+}
+
+/** What a socket of ours tells besides. */
+export function report({ handshake, tlsUnique, tlsServerEndPoint }: tls.TLSSocket): unknown[] {
+  return [handshake?.reason, tlsUnique?.length, tlsServerEndPoint?.length]
+}

@@ -2,7 +2,7 @@
 import type { X509Certificate } from 'node:crypto'
 import * as net from 'node:net'
 import { Duplex } from 'node:stream'
-import * as tls from 'node:tls'
+import byDefault, * as tls from 'node:tls'
 
 export const certificate = 'PEM'
 export const bytes: Buffer = Buffer.alloc(48)
@@ -229,3 +229,8 @@ export function driven(socket: tls.TLSSocket): net.Socket {
 export const lists: readonly string[][] = [[...tls.rootCertificates], tls.getCiphers()]
 export const numbers: number[] = [tls.CLIENT_RENEG_LIMIT, tls.CLIENT_RENEG_WINDOW]
 export const newest: tls.SecureVersion = tls.DEFAULT_MAX_VERSION
+
+/** With the default export, which Node's own examples use. */
+export function openByDefault(options: byDefault.ConnectionOptions): byDefault.TLSSocket {
+  return byDefault.connect(options, () => console.log('default'))
+}

@@ -57,6 +57,15 @@ describe('checkServerIdentity', () => {
 })
 
 describe('lists and defaults', () => {
+  parity('the default export has all names', async ({ client }) => {
+    const { default: all, ...named } = client.tls as typeof client.tls & { default: Record<string, unknown> }
+    client.log(
+      'the same',
+      Object.entries(named).every(([name, value]) => all[name] === value),
+    )
+    client.log('connect', typeof all.connect)
+  })
+
   parity('rootCertificates: Node’s own, and frozen', async ({ client }) => {
     const { rootCertificates } = client.tls
     client.log('roots', rootCertificates.length, Object.isFrozen(rootCertificates))
