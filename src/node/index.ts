@@ -31,9 +31,10 @@ export type { IdentityOptions, PfxInput, PfxWithPassphrase } from './identities.
 /** All of it, for who imports it as one thing. */
 export * as default from './index.ts'
 export type { KeyInput, PemWithPassphrase } from './key-input.ts'
+export { type KeyWorkers, type KeyWorkersOptions, keyWorkers } from './key-workers.ts'
 export type { PrivateKeySigner } from './private-key-signer.ts'
 export { DEFAULT_MAX_VERSION, DEFAULT_MIN_VERSION, type VersionOptions } from './protocol-versions.ts'
-export type { ProviderChoice } from './providers.ts'
+export type { KeyWorkersChoice, ProviderChoice } from './providers.ts'
 export { createSecureContext, type SecureContext, type SecureContextOptions } from './secure-context.ts'
 export { createServer, Server } from './server.ts'
 export type { SNICallback } from './server-names.ts'

@@ -9,7 +9,7 @@ import { apiMisuse } from './api-misuse.ts'
 import { type IdentityOptions, isSelfIssued, readIdentities, withIssuers } from './identities.ts'
 import { type Pem, wrongType } from './option-types.ts'
 import { requireOurVersion, type VersionOptions } from './protocol-versions.ts'
-import { keyMakerOf, type ProviderChoice, providerOf } from './providers.ts'
+import { type KeyWorkersChoice, keyMakerOf, type ProviderChoice, providerOf } from './providers.ts'
 import { readSessionTerms, type SessionOptions, type SessionTerms } from './session-terms.ts'
 import { defaultRoots, readAuthorities } from './trust-anchors.ts'
 
@@ -37,6 +37,11 @@ export interface SecureContextOptions
   readonly dhparam?: string | Uint8Array | undefined
   /** Who does the arithmetic: 'noble', in TypeScript, by default; 'node', OpenSSL; or one of your own. */
   readonly provider?: ProviderChoice | undefined
+  /**
+   * How many worker threads do what needs the private keys, so that the event loop does not wait for them: all contexts with the same
+   * number share them. Or a pool of your own, from `keyWorkers()`. By default there are none.
+   */
+  readonly keyWorkers?: KeyWorkersChoice | undefined
   /** Where randomness comes from; node:crypto by default. */
   readonly random?: RandomBytes | undefined
   /** Milliseconds since 1970; Date.now by default. */
@@ -68,7 +73,7 @@ export function createSecureContext(options: SecureContextOptions | null = {}): 
   refuseUnsupported(given)
   const provider = providerOf(given.provider)
   const random = given.random ?? (length => randomFillSync(new Uint8Array(length)))
-  const identities = readIdentities(given, keyMakerOf(provider, random), provider)
+  const identities = readIdentities(given, keyMakerOf(provider, random, given.keyWorkers), provider)
   const ca = readAuthorities(given.ca)
   const authorities = [...(ca ?? []), ...identities.authorities]
   const certifiedKeys = identities.certifiedKeys.map(certified => withIssuers(certified, authorities))

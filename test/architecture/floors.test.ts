@@ -32,7 +32,8 @@ const adapters: Readonly<
   // An agent's sessions are a cache with a bound.
   node: {
     rooms: ['providers/noble', 'providers/node', 'cluster', 'pki'],
-    packages: ['lru-cache'],
+    // piscina is loaded only where key workers are wanted.
+    packages: ['lru-cache', 'piscina'],
     node: true,
   },
   // Clients of engines are loaded only where a store's URL names one; who has none installs none.
