@@ -1,5 +1,5 @@
 /** What the command line says of negotiation, client certificates, tickets and staples, and what comes of it. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -50,6 +50,27 @@ describe('what is negotiated', () => {
     expect(await connect(modern.port, ...ciphers)).toMatchObject({ event: 'handshakeFailed' })
     expect(await connect(old.port, '--policy', 'modern')).toMatchObject({ event: 'handshakeFailed' })
     expect(await connect(old.port)).toMatchObject({ event: 'handshake', group: null })
+  })
+
+  it('is in the order of the provider that --provider names', async () => {
+    const [noble, node] = await Promise.all([serve(), serve('--provider', 'node')])
+    expect(await connect(noble.port)).toMatchObject({
+      cipher: 'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256',
+    })
+    expect(await connect(node.port, '--provider', 'node')).toMatchObject({
+      cipher: 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256',
+    })
+  })
+
+  it('--key-workers has a thread do the work of the private key', async () => {
+    const server = await serve('--key-workers', '1')
+    const threads = () => readdirSync(`/proc/${server.process.pid}/task`).length
+    const before = threads()
+    expect(await connect(server.port)).toMatchObject({ event: 'handshake' })
+    expect(threads()).toBeGreaterThan(before)
+    expect(
+      (await run(['server', '--listen', 'localhost:0', ...certificate, '--key-workers', '0'])).exitCode,
+    ).toBe(2)
   })
 
   it('is told on the page and in text', async () => {

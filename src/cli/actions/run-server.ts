@@ -89,12 +89,13 @@ export async function runServer(flags: ServerFlags): Promise<void> {
 }
 
 function serverOptions(flags: ServerFlags): ServerOptions {
-  const { ttl, lookupTimeout, ocspResponse, preferClientOrder = false } = flags
+  const { ttl, lookupTimeout, ocspResponse, keyWorkers, preferClientOrder = false } = flags
   const certificates = readCertificates(flags.cert, flags.key)
   return {
     ...tlsOptions(flags),
     ...certificates,
     ...clientOptions(flags),
+    keyWorkers,
     ...(ocspResponse && { ocspResponse: readStaples(ocspResponse, certificates) }),
     honorCipherOrder: !preferClientOrder,
     ...(ttl === undefined ? {} : { sessionTimeout: ttl }),

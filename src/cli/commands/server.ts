@@ -17,6 +17,7 @@ export interface ServerFlags extends StoreFlags, TlsFlags {
   readonly clientCa?: string
   readonly ocspResponse?: readonly string[]
   readonly preferClientOrder?: boolean
+  readonly keyWorkers?: number
   readonly app: 'http' | 'echo'
   readonly keylog?: string
   readonly json?: boolean
@@ -48,6 +49,11 @@ export function addServer(program: Command): void {
   addClusterOptions(server)
   addNodeOptions(server)
   addTlsOptions(server)
+    .option(
+      '--key-workers <N>',
+      'do the work of private keys in N threads, so that no client waits for the handshake of another',
+      integerParser(1, 64),
+    )
     .option('--prefer-client-order', "the client's order of suites and groups decides, not ours")
     .option(
       '--tickets',
