@@ -5,7 +5,7 @@ import { needs, runPeer } from '../support/peers.ts'
 import { password, startDovecot } from './dovecot.ts'
 import type { ImapClientWanted } from './programs/imap-client.ts'
 import { runProgram, type Tls, tlsOfBoth } from './programs.ts'
-import { startFronts, startTlsFront } from './tls-front.ts'
+import { startFronts, startTlsFront, to } from './tls-front.ts'
 
 const patienceMs = 90_000
 const bytes = 3_000_000
@@ -53,7 +53,7 @@ needs('dovecot', () => {
       'imapflow on %s: a message of some MB there and back, resumed at the other one',
       async tls => {
         const { ports } = await startDovecot()
-        const fronts = await startFronts(openings, ports.imap)
+        const fronts = await startFronts(openings, to(ports.imap))
         const lines = await visit(tls, { ports: fronts.map(({ port }) => port), secure: true })
         expect(lines).toMatchObject([fetched(false), fetched(true)])
         expect(fronts.map(({ resumed }) => resumed)).toEqual([[false], [true]])
@@ -64,7 +64,7 @@ needs('dovecot', () => {
     needs('curl', () => {
       test('curl lists the folders', async () => {
         const { ports } = await startDovecot()
-        const { port } = await startTlsFront(ports.imap)
+        const { port } = await startTlsFront(to(ports.imap))
         const trust = ['--cacert', 'test/fixtures/ca.pem', '--resolve', `localhost:${port}:127.0.0.1`]
         const { stdout, stderr } = await runPeer('curl', [
           ...['-sS', ...trust, '--user', `somebody:${password}`, `imaps://localhost:${port}/`],

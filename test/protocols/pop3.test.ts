@@ -6,7 +6,7 @@ import { password, startDovecot } from './dovecot.ts'
 import type { Pop3ClientWanted } from './programs/pop3-client.ts'
 import { digest, messageOf } from './programs/program.ts'
 import { runProgram, type Tls, tlsOfBoth } from './programs.ts'
-import { startFronts, startStlsFront, type TlsFront } from './tls-front.ts'
+import { startFronts, startStlsFront, type TlsFront, to } from './tls-front.ts'
 
 const patienceMs = 90_000
 const bytes = 3_000_000
@@ -55,7 +55,7 @@ needs('dovecot', () => {
       'node-pop3 on %s: a message of some MB, resumed at the other server of the cluster',
       async tls => {
         const { pop3 } = await startWithMessage()
-        const fronts = await startFronts(openings, pop3)
+        const fronts = await startFronts(openings, to(pop3))
         const lines = await fetch(tls, { ports: fronts.map(({ port }) => port) })
         expect(lines).toMatchObject([fetched(false), fetched(true)])
         expect(fronts.map(({ resumed }) => resumed)).toEqual([[false], [true]])
@@ -65,7 +65,7 @@ needs('dovecot', () => {
 
     needs('curl', () => {
       const ways = [
-        ['pop3s', startFronts],
+        ['pop3s', (of: Openings, behind: number) => startFronts(of, to(behind))],
         ['pop3', async (_: Openings, behind: number) => [await startStlsFront(behind)]],
       ] as const satisfies readonly (readonly [
         string,

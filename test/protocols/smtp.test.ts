@@ -1,11 +1,18 @@
 /** nodemailer and smtp-server on our sockets: with implicit TLS and with STARTTLS, ours at either end and at both. */
-import { describe, expect, test } from 'vitest'
+import { SMTPServer } from 'smtp-server'
+import { afterEach, describe, expect, test } from 'vitest'
+import { Openings } from '../cluster/support.ts'
+import { digest } from './programs/program.ts'
 import type { SmtpClientWanted } from './programs/smtp-client.ts'
 import type { SmtpServerWanted } from './programs/smtp-server.ts'
 import { type Line, runProgram, startProgram, type Tls, tlsOfBoth } from './programs.ts'
+import { startFronts } from './tls-front.ts'
 
 const patienceMs = 90_000
 const bytes = 3_000_000
+const openings = new Openings()
+
+afterEach(() => openings.release())
 
 const modes = [
   ['implicit TLS', true],
@@ -24,8 +31,8 @@ async function startServer(tls: Tls, wanted: SmtpServerWanted) {
   return { server, port }
 }
 
-function send(tls: Tls, wanted: Pick<SmtpClientWanted, 'port' | 'secure'> & Partial<SmtpClientWanted>) {
-  return runProgram('smtp-client', tls, { ca: 'ca.pem', visits: 1, bytes: 1000, ...wanted })
+function send(tls: Tls, wanted: Pick<SmtpClientWanted, 'ports' | 'secure'> & Partial<SmtpClientWanted>) {
+  return runProgram('smtp-client', tls, { ca: 'ca.pem', bytes: 1000, ...wanted })
 }
 
 /** node:tls at both ends is the oracle: what is expected of the other cells is what it does. */
@@ -34,7 +41,7 @@ describe.each(modes)('%s', (_mode, secure) => {
     'client on %s, server on %s: two messages of some MB, the second connection resumed',
     async (client, tls) => {
       const { server, port } = await startServer(tls, { secure })
-      const sent = await send(client, { port, secure, visits: 2, bytes })
+      const sent = await send(client, { ports: [port, port], secure, bytes })
       const { digest, cipher } = sent[0]!
       const secured = { protocol: 'TLSv1.2', cipher }
       const response = '250 OK: message queued'
@@ -58,7 +65,7 @@ describe.each(modes)('%s', (_mode, secure) => {
     'client on %s: another authority than ours is refused in words, at both ends',
     async client => {
       const { server, port } = await startServer('ours', { secure })
-      expect(await send(client, { port, secure, ca: 'ec-ca.pem' })).toMatchObject([
+      expect(await send(client, { ports: [port], secure, ca: 'ec-ca.pem' })).toMatchObject([
         { event: 'failed', code: 'ESOCKET', message: refusals[client] },
       ])
       const told = client === 'ours' ? { code: 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA' } : {}
@@ -71,7 +78,7 @@ describe.each(modes)('%s', (_mode, secure) => {
     async tls => {
       const { server, port } = await startServer(tls, { secure, clientCertificate: true })
       const visits = ['client-rsa', 'handshake/client-stranger', undefined].map(identity => {
-        return send('ours', { port, secure, ...(identity && { identity }) })
+        return send('ours', { ports: [port], secure, ...(identity && { identity }) })
       })
       const outcomes = (await Promise.all(visits)).map(([line]) => line!.event)
       expect(outcomes).toEqual(['sent', 'failed', 'failed'])
@@ -79,3 +86,25 @@ describe.each(modes)('%s', (_mode, secure) => {
     },
   )
 })
+
+test.each(tlsOfBoth)(
+  'smtp-server behind two servers of ours, of one cluster: nodemailer on %s resumes at the other one',
+  async tls => {
+    const digests: string[] = []
+    const mail = new SMTPServer({
+      ...{ secured: true, secure: true, authOptional: true, logger: false },
+      onData(stream, _session, done) {
+        void stream.toArray().then(chunks => {
+          digests.push(digest(Buffer.concat(chunks)))
+          done()
+        })
+      },
+    })
+    const fronts = await startFronts(openings, socket => mail.connect(socket))
+    const sent = await send(tls, { ports: fronts.map(({ port }) => port), secure: true, bytes })
+    expect(sent).toMatchObject([false, true].map(resumed => ({ event: 'sent', resumed, authorized: true })))
+    expect(fronts.map(({ resumed }) => resumed)).toEqual([[false], [true]])
+    expect(digests).toEqual(sent.map(({ digest }) => digest))
+  },
+  patienceMs,
+)

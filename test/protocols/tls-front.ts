@@ -22,25 +22,32 @@ export interface TlsFront {
 
 const identity = () => ({ cert: fixture('server.pem'), key: fixture('server.key') })
 
-/** Ends TLS with the fixtures' certificate and passes on what comes to a port of 127.0.0.1, and back. It ends with the test. */
-export async function startTlsFront(behind: number, options: Partial<ServerOptions> = {}): Promise<TlsFront> {
+/** Ends TLS with the fixtures' certificate, and gives the sockets to who takes them. It ends with the test. */
+export async function startTlsFront(taker: Taker, options: Partial<ServerOptions> = {}): Promise<TlsFront> {
   const resumed: boolean[] = []
   const server = createServer({ ...identity(), ...options }, socket => {
     resumed.push(socket.isSessionReused())
-    join(socket, connect({ port: behind, host: '127.0.0.1', allowHalfOpen: true }))
+    taker(socket)
   })
   return { port: await listen(server), resumed }
 }
 
 /** Two of them, of one cluster. */
-export async function startFronts(openings: Openings, behind: number): Promise<TlsFront[]> {
+export async function startFronts(openings: Openings, taker: Taker): Promise<TlsFront[]> {
   const cluster = await openCluster(openings, 2)
   return Promise.all(
     ['n0', 'n1'].map(node => {
       const sessionCache = cluster.server(node).cache
-      return startTlsFront(behind, { sessionCache, now: cluster.clock.now, lookupTimeout: 2000 })
+      return startTlsFront(taker, { sessionCache, now: cluster.clock.now, lookupTimeout: 2000 })
     }),
   )
+}
+
+type Taker = (socket: TLSSocket) => void
+
+/** Passes on what comes to a server in the clear at a port of 127.0.0.1, and back. */
+export function to(port: number): Taker {
+  return socket => join(socket, connect({ port, host: '127.0.0.1', allowHalfOpen: true }))
 }
 
 /** For POP3 with STLS (RFC 2595 §4): speaks with the client in the clear until that asks for TLS, and has the server greet after it. */

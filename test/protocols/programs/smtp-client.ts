@@ -6,29 +6,29 @@ import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { digest, failureOf, fixture, messageOf, say, toldOf, wanted } from './program.ts'
 
 export interface SmtpClientWanted {
-  readonly port: number
+  /** One for each visit: where the session of the visit before is tried. */
+  readonly ports: readonly number[]
   readonly secure: boolean
   /** Files of the fixtures: whom to trust, and who we are. */
   readonly ca: string
   readonly identity?: string
-  readonly visits: number
   readonly bytes: number
 }
 
-const { port, secure, ca, identity, visits, bytes } = wanted<SmtpClientWanted>()
+const { ports, secure, ca, identity, bytes } = wanted<SmtpClientWanted>()
 const message = messageOf(bytes)
 const own = identity ? { cert: fixture(`${identity}.pem`), key: fixture(`${identity}.key`) } : {}
 
 let session: Buffer | undefined
-for (let visit = 0; visit < visits; visit++) {
+for (const port of ports) {
   try {
-    session = await send(session)
+    session = await send(port, session)
   } catch (error) {
     say('failed', failureOf(error))
   }
 }
 
-async function send(known: Buffer | undefined): Promise<Buffer | undefined> {
+async function send(port: number, known: Buffer | undefined): Promise<Buffer | undefined> {
   const tls = {
     servername: 'localhost',
     ca: fixture(ca),
