@@ -57,6 +57,7 @@ for peer in "openssl version" "curl --version" "gnutls-cli --version" "python3 -
   "javac --version" "cargo --version" "chromium --version" "firefox-esr --version" "haproxy -v" "nginx -v" \
   "redis-server --version" "memcached --version" "dovecot --version" "$built/valkey-server --version" \
   "$built/node-22 --version" "$built/node-24 --version"; do
-  $peer 2>&1 | head -n 1
+  # Not head: a program that is still writing when it leaves would fail the script.
+  $peer 2>&1 | sed -n 1p
 done
 dpkg-query --show libnss3-tools vsftpd
