@@ -51,6 +51,7 @@ export function besides(cache: tls.SessionCache): [tls.TlsOptions, tls.Connectio
       sessionCache: false,
       sessionStore: undefined,
       lookupTimeout: 50,
+      keyWorkers: 2,
     },
     { ...both, maxFragmentLength: 512, requestSCT: true, keylog: true, handshakeTimeout: 1000 },
   ]

@@ -52,6 +52,7 @@ describe('types', () => {
 })
 
 const untyped = [
+  'Functions, classes and values: convertALPNProtocols',
   'Methods and properties of a socket: secureConnecting',
   'Methods and properties of a socket: setServername',
   'Methods and properties of a socket: setSession',

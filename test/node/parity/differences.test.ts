@@ -2,6 +2,7 @@
 import { constants } from 'node:crypto'
 import { once } from 'node:events'
 import { connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net'
+import { getDefaultHighWaterMark } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { describe } from 'vitest'
 import { fixture } from '../../support/fixtures.ts'
@@ -36,9 +37,9 @@ ZCTKDI3Icf8c3yq1T2Q9+i9Tmxj731ALRwIBAg==
 -----END DH PARAMETERS-----
 `
 
-/** Whether it comes to pass in a while: of what must never come, only so much can be seen. */
-const withinAWhile = (event: Promise<unknown>) =>
-  Promise.race([event.then(() => true), delay(500).then(() => false)])
+/** Whether it comes to pass: what ours does has all the time it needs, and of what node:tls never does only so much can be seen. */
+const comes = (event: Promise<unknown>, { isOurs }: End) =>
+  Promise.race([event.then(() => true), delay(isOurs ? 10_000 : 500).then(() => false)])
 
 describe('versions and algorithms', () => {
   difference(
@@ -166,7 +167,7 @@ describe('sessions', () => {
       const { server: created, port } = await serve()
       created.on('newSession', () => server.log('newSession'))
       const socket = open(port)
-      client.log('connected', await withinAWhile(next(socket, 'secureConnect')))
+      client.log('connected', await comes(next(socket, 'secureConnect'), client))
     },
     {
       why: 'the first byte waits for no store (docs/beside-node-tls.md)',
@@ -183,7 +184,7 @@ describe('sessions', () => {
       created.on('resumeSession', () => server.log('resumeSession'))
       const [session] = await once(open(port), 'session')
       const second = open(port, { session })
-      client.log('connected', await withinAWhile(next(second, 'secureConnect')), second.isSessionReused())
+      client.log('connected', await comes(next(second, 'secureConnect'), client), second.isSessionReused())
     },
     {
       why: 'a store can only help: after lookupTimeout, 50 ms by default, there is a full handshake',
@@ -313,6 +314,7 @@ describe('names and certificates', () => {
     },
     {
       why: 'node:tls adds them to those of the server, whose RSA certificate is then chosen by the suite (docs/decisions/0020)',
+      until: 23,
       node: { client: [['key', 'rsa']], server: [] },
       ours: { client: [['key', 'ec']], server: [] },
     },
@@ -526,7 +528,10 @@ describe('what a socket does', () => {
     },
     {
       why: 'node:tls applies it to the sockets beneath alone, where nobody reads it',
-      node: { client: [], server: [['marks', 16_384, 16_384]] },
+      node: {
+        client: [],
+        server: [['marks', getDefaultHighWaterMark(false), getDefaultHighWaterMark(false)]],
+      },
       ours: { client: [], server: [['marks', 4096, 4096]] },
     },
   )
@@ -535,7 +540,7 @@ describe('what a socket does', () => {
     'resetAndDestroy resets the transport',
     async stage => {
       const { socket, accepted } = await opened(stage)
-      const failed = withinAWhile(next(accepted, 'error'))
+      const failed = comes(next(accepted, 'error'), stage.server)
       stage.client.attempt('resets', () => socket.resetAndDestroy() === socket)
       stage.server.log('failed', await failed)
     },

@@ -108,4 +108,16 @@ describe('lists and defaults', () => {
       () => typeof client.tls.createSecureContext({ ciphers: client.tls.DEFAULT_CIPHERS }),
     )
   })
+
+  parity('convertALPNProtocols: names in wire format', async ({ client }) => {
+    const { convertALPNProtocols } = client.tls as unknown as {
+      convertALPNProtocols(list: unknown, out: { ALPNProtocols?: Buffer }): void
+    }
+    for (const list of [['h2', 'http/1.1'], Buffer.from('\x02h2'), [], ['é']]) {
+      const out: { ALPNProtocols?: Buffer } = {}
+      convertALPNProtocols(list, out)
+      client.log('wire', out.ALPNProtocols && Buffer.from(out.ALPNProtocols).toString('hex'))
+    }
+    client.attempt('too long', () => convertALPNProtocols(['x'.repeat(256)], {}))
+  })
 })

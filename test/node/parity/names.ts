@@ -47,8 +47,8 @@ export function namesOfNode(): Record<Section, string[]> {
   const server = without(types.properties('serverOptions'), [...context, ...types.listenOptions()])
   const stream = [...propertiesOf(Duplex.prototype), ...types.inherited()]
   return {
-    'Functions, classes and values': sorted(Object.keys(tls)),
-    Types: without(types.exported(), Object.keys(tls)),
+    'Functions, classes and values': sorted([...Object.keys(tls), ...types.exported(true)]),
+    Types: without(types.exported(false), Object.keys(tls)),
     'Options of a secure context': context,
     'Options of a server': server,
     'Options of a client and of a socket': without(types.properties('clientOptions'), [
@@ -107,7 +107,14 @@ function typesOfNode() {
     )
   return {
     properties: (name: string) => propertiesOfType(asked.get(name)!),
-    exported: () => sorted(checker.getExportsOfModule(moduleNamed('tls')).map(({ name }) => name)),
+    /** What the module has at run time, or what is a type alone. */
+    exported: (isValue: boolean) =>
+      sorted(
+        checker
+          .getExportsOfModule(moduleNamed('tls'))
+          .filter(({ flags }) => ((flags & ts.SymbolFlags.Value) !== 0) === isValue)
+          .map(({ name }) => name),
+      ),
     /** What `listen` takes is net.Server's, and so is what it does with it. */
     listenOptions: () => propertiesOfType(exportOf('net', 'ListenOptions')),
     /** What every stream and every emitter has. */

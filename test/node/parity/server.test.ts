@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect as connectTcp, Server as NetServer } from 'node:net'
 import type { SecureContext, SecureContextOptions, TLSSocket, TlsOptions } from 'node:tls'
-import { describe } from 'vitest'
+import { beforeAll, describe } from 'vitest'
 import { makeCertificateAuthority, makeNodeCertificate } from '../../../src/pki/make-certificates.ts'
 import { fixture } from '../../support/fixtures.ts'
 import { codeOf, identity, next, parity, quiet } from './harness.ts'
@@ -232,6 +232,10 @@ describe('clients that do not get in', () => {
 })
 
 describe('client certificates', () => {
+  let namesakes: Awaited<ReturnType<typeof makeNamesakes>>
+  beforeAll(async () => {
+    namesakes = await makeNamesakes()
+  }, 60_000)
   const clientCa = fixture('client-ca.pem')
 
   parity('requestCert: one that verifies', async ({ server, serve, open }) => {
@@ -268,7 +272,7 @@ describe('client certificates', () => {
 
   parity('requestCert, rejectUnauthorized: false: one that does not verify', async stage => {
     const { server, serve, open } = stage
-    const { authority, stranger } = await namesakes()
+    const { authority, stranger } = namesakes
     const { port, socket } = await serve({ requestCert: true, rejectUnauthorized: false, ca: authority })
     await once(open(port, stranger), 'secureConnect')
     const accepted = await socket()
@@ -289,24 +293,15 @@ describe('client certificates', () => {
 })
 
 /** An authority, and a certificate from another one of the same name: a client that is asked for the name's shows it. */
-const namesakes = memo(async () => {
+async function makeNamesakes() {
   const terms = { nowMs: Date.now(), validDays: 2 }
   const [trusted, other] = await Promise.all(
     [1, 2].map(() => makeCertificateAuthority({ commonName: 'ringtls namesake', ...terms })),
   )
-  const { certificatePem: cert, keyPem: key } = await makeNodeCertificate({
-    ca: other!,
-    hosts: ['a.test'],
-    ...terms,
-  })
-  return { authority: trusted!.certificatePem, stranger: { cert, key } }
-})
-
-function memo<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined
-  return () => {
-    made ??= make()
-    return made
+  const stranger = await makeNodeCertificate({ ca: other!, hosts: ['a.test'], ...terms })
+  return {
+    authority: trusted!.certificatePem,
+    stranger: { cert: stranger.certificatePem, key: stranger.keyPem },
   }
 }
 

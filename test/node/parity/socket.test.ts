@@ -123,9 +123,12 @@ describe('what a socket tells', () => {
 
   const told = (end: End, socket: TLSSocket, when: string) => {
     flags(end, socket, when)
-    if (when === 'open') end.attempt(`${when} getProtocol`, () => socket.getProtocol())
+    if (when === 'open') {
+      end.attempt('getProtocol', () => socket.getProtocol())
+      // Before the handshake Node 24 ends itself with a segmentation fault.
+      end.attempt('getEphemeralKeyInfo', () => socket.getEphemeralKeyInfo())
+    }
     end.attempt(`${when} getCipher`, () => socket.getCipher())
-    end.attempt(`${when} getEphemeralKeyInfo`, () => socket.getEphemeralKeyInfo())
     end.attempt(`${when} getPeerCertificate`, () => socket.getPeerCertificate()?.subject)
     end.attempt(
       `${when} getCertificate`,
@@ -186,7 +189,9 @@ describe('what a socket tells', () => {
       const { port, socket } = await serve({ ...identity(name), ciphers })
       const opened = open(port, { ciphers })
       await once(opened, 'secureConnect')
-      client.log(ciphers, opened.getCipher(), opened.getEphemeralKeyInfo(), opened.getProtocol())
+      // Node 24 has undefined for what a key exchange does not have.
+      const key = JSON.stringify(opened.getEphemeralKeyInfo())
+      client.log(ciphers, opened.getCipher(), key, opened.getProtocol())
       server.log(ciphers, (await socket()).getCipher(), (await socket()).getEphemeralKeyInfo())
     }
   })
@@ -220,8 +225,7 @@ describe('what a socket tells', () => {
     const first = open(port)
     client.watch(first, 'session', 'secureConnect')
     client.attempt('before', () => first.getSession())
-    await once(first, 'secureConnect')
-    await new Promise(resolve => setTimeout(resolve, 50))
+    await Promise.all([once(first, 'secureConnect'), once(first, 'session')])
     client.attempt('after', () => first.getSession())
     const second = open(port, { session: first.getSession() })
     client.watch(second, 'session', 'secureConnect')
