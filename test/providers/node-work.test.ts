@@ -42,6 +42,4 @@ test("a peer's own prime is not tested for being one, which takes OpenSSL second
   const create = vi.mocked(crypto.createDiffieHellman)
   nodeProvider.keyShare({ p: 2n ** 2203n - 1n, g: 3n }, crypto.randomBytes).wipe()
   expect(create).not.toHaveBeenCalled()
-  nodeProvider.keyShare('ffdhe2048', crypto.randomBytes).wipe()
-  expect(create).toHaveBeenCalledTimes(1)
 })

@@ -1,5 +1,5 @@
 /** Ephemeral Diffie-Hellman. The private half is in a Secret, used once and wiped; OpenSSL wipes its own when it is collected. */
-import { createDiffieHellman, createECDH, createPublicKey, diffieHellman } from 'node:crypto'
+import { createECDH, createPublicKey, diffieHellman } from 'node:crypto'
 import { coordinateLength, scalarFromSeed, seedLength } from '../../crypto/elliptic-curves.ts'
 import { drawExponent, fieldBytes, readShare, requireSound } from '../../crypto/finite-field-exchange.ts'
 import {
@@ -7,7 +7,6 @@ import {
   type FiniteFieldGroup,
   type FiniteFieldName,
   finiteField,
-  finiteFieldName,
   numberOf,
 } from '../../crypto/finite-fields.ts'
 import { type NamedGroup, namedGroups } from '../../crypto/named-groups.ts'
@@ -63,33 +62,27 @@ function curveShare(curve: EcCurve, random: RandomBytes): KeyShare {
 function finiteFieldShare(group: FiniteFieldGroup, random: RandomBytes): KeyShare {
   requireSound(group)
   const exponent = drawExponent(group, random)
-  const powers = finiteFieldName(group) ? powersInKnownField(group, exponent) : powersInField(group, exponent)
-  return new SingleUseShare(exponent, fieldBytes(group, numberOf(powers(group.g))), peer => {
+  const power = powersIn(group.p, exponent)
+  return new SingleUseShare(exponent, fieldBytes(group, power(group.g)), peer => {
     const y = readShare(group, peer)
-    if (y === undefined) return undefined
-    const padded = powers(y)
-    const secret = bytesOf(numberOf(padded))
-    padded.fill(0)
-    return secret
+    return y === undefined ? undefined : bytesOf(power(y))
   })
 }
 
-/** `y^exponent mod p`, with leading zeros or without. */
-type Powers = (y: bigint) => Uint8Array
-
-/** OpenSSL knows the primes of RFC 7919; a DiffieHellman tests any other for being one, which takes seconds. */
-function powersInKnownField({ p, g }: FiniteFieldGroup, exponent: Uint8Array): Powers {
-  const dh = createDiffieHellman(bytesOf(p), bytesOf(g))
-  dh.setPrivateKey(exponent)
-  return y => plainBytes(y === g ? dh.generateKeys() : dh.computeSecret(bytesOf(y)))
-}
-
-/** As a key of a group that nobody has vouched for, which OpenSSL takes as it comes. */
-function powersInField(group: FiniteFieldGroup, exponent: Uint8Array): Powers {
+/**
+ * `y^exponent mod p`, as the secret that OpenSSL agrees on with a peer whose share is y. It is told of another generator than the group's:
+ * in a group that it knows it would test whether y is a square too, which RFC 7919 §5.1 does not ask for, and which takes longer than the
+ * power. A DiffieHellman of node:crypto would test whether p is a prime, which takes seconds (decision 17).
+ */
+function powersIn(p: bigint, exponent: Uint8Array): (y: bigint) => bigint {
+  const group = { p, g: 4n } // 2 is the usual one.
   const privateKey = takePrivateKey(dhPrivateKeyInfo(group, exponent), 'pkcs8')
   return y => {
     const publicKey = createPublicKey({ key: dhPublicKeyInfo(group, y), type: 'spki', format: 'der' })
-    return plainBytes(diffieHellman({ privateKey, publicKey }))
+    const secret = diffieHellman({ privateKey, publicKey })
+    const number = numberOf(secret)
+    secret.fill(0)
+    return number
   }
 }
 
