@@ -75,6 +75,9 @@ export class Connection {
   #state: ConnectionState = 'handshaking'
   #request: Request | undefined
   #isStarted = false
+  /** An input is being worked off, so that the handshake may be running. */
+  #isStepping = false
+  #isAborted = false
   #isPeerClosed = false
   #hasFalseStarted = false
   /** Whether the peer went on talking after our own close_notify. */
@@ -272,9 +275,9 @@ export class Connection {
   abort(): void {
     if (!this.#isOver) {
       this.#state = 'failed'
-      this.#wipe()
-      this.#outgoing = []
-      this.#events = []
+      this.#isAborted = true
+      // From a function of the application's that the handshake has called (`trace`, `selectProtocol`): it has to come back first.
+      if (!this.#isStepping) this.#drop()
     }
     this.#established?.session.masterSecret.wipe()
   }
@@ -291,6 +294,7 @@ export class Connection {
   #step(input: () => void): Step {
     // Who heard of a session in the last step has taken what he keeps.
     if (this.#isOver) this.#established?.session.masterSecret.wipe()
+    this.#isStepping = true
     try {
       input()
       this.#pump()
@@ -301,6 +305,9 @@ export class Connection {
         throw error
       }
       this.#fail(asTlsError(error, 'a fault of our own'))
+    } finally {
+      this.#isStepping = false
+      if (this.#isAborted) this.#drop()
     }
     const step = {
       outgoing: this.#outgoing,
@@ -373,8 +380,9 @@ export class Connection {
       return
     }
     const established = result.value
-    this.#state = 'open'
     this.#established = established
+    if (this.#isOver) return
+    this.#state = 'open'
     this.#flow.transcript.clear()
     this.#handshakeBytesRead = this.#records.bytesRead
     this.#events.push({ type: 'established', established, messages: this.#handshakeMessages })
@@ -473,6 +481,12 @@ export class Connection {
   #end(error: TlsError | PeerAlert): void {
     if (this.#boundSessionId) this.#events.push({ type: 'sessionForgotten', id: this.#boundSessionId })
     this.#events.push({ type: 'failed', error })
+    this.#wipe()
+  }
+
+  #drop(): void {
+    this.#outgoing = []
+    this.#events = []
     this.#wipe()
   }
 

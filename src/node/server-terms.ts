@@ -32,6 +32,7 @@ import {
 import { serverAnswers } from './server-answers.ts'
 import { askForContext, type ServerNames, type SNICallback } from './server-names.ts'
 import { hasSessionListeners, SessionEvents } from './session-events.ts'
+import { readTicketKeys } from './session-terms.ts'
 import { defaultHandshakeTimeoutMs, type SocketHooks, type SocketTerms } from './socket-terms.ts'
 
 /** What a server's connections are like, whether `createServer` or `new TLSSocket` makes them. */
@@ -92,6 +93,8 @@ export interface ServerTerms {
   readonly clientAuth: NonNullable<ServerConfig['clientAuth']>
   readonly sessionCache: SessionCache | undefined
   readonly tickets: SessionTickets | undefined
+  /** Those that were given, to the server or to its context. */
+  readonly ticketKeys: Secret | undefined
   /** Whose listeners are asked for sessions and staples. */
   readonly events: EventEmitter | undefined
 }
@@ -99,25 +102,34 @@ export interface ServerTerms {
 /** Whose terms a socket may take over: `new TLSSocket(transport, { isServer: true, server })`. */
 export const termsOfServer = new WeakMap<object, () => ServerTerms>()
 
+/** What a Server gives to its terms besides its options. */
+export interface ServerHooks {
+  readonly names?: ServerNames
+  readonly events?: EventEmitter
+  /** 48 bytes to seal tickets with where nobody gave any. */
+  readonly drawTicketKeys?: (random: RandomBytes) => Secret
+}
+
 /** The terms that options make; throws ApiMisuse for those with which no handshake could ever end well. */
-export function serverTermsOf(
-  options: ServerSocketOptions,
-  { names, events }: { names?: ServerNames; events?: EventEmitter } = {},
-): ServerTerms {
+export function serverTermsOf(options: ServerSocketOptions, hooks: ServerHooks = {}): ServerTerms {
+  const { names, events } = hooks
   const context = options.secureContext ?? createSecureContext(options)
+  const ticketKeys = readTicketKeys(options.ticketKeys) ?? context.sessions.ticketKeys
   refuseUseless(options, context)
   const { SNICallback } = options
-  const sessionCache = sessionCacheOf(options, context)
+  const sessionCache = sessionCacheOf(options, context, ticketKeys)
+  const { drawTicketKeys = random => new Secret(random(ownTicketKeyBytes)) } = hooks
   const terms = {
     options,
     context,
+    ticketKeys,
     contextFor: serverName =>
       SNICallback && serverName !== undefined
         ? askForContext(SNICallback, serverName)
         : names?.find(serverName),
     clientAuth: clientAuthOf(options),
     sessionCache,
-    tickets: ticketsOf(options, context, sessionCache),
+    tickets: ticketsOf(options, context, { ticketKeys, sessionCache, drawTicketKeys }),
     events,
   } satisfies Omit<ServerTerms, 'config'>
   return { ...terms, config: configOf(terms) }
@@ -168,23 +180,32 @@ function clientAuthOf({ requestCert, rejectUnauthorized }: ServerSocketOptions) 
 /** The sessions of servers that were given one context and no other place for them: of those that STARTTLS makes anew each time, say. */
 const cachesOfContexts = new WeakMap<SecureContext, SessionCache>()
 
-function sessionCacheOf(options: ServerSocketOptions, context: SecureContext): SessionCache | undefined {
+function sessionCacheOf(
+  options: ServerSocketOptions,
+  context: SecureContext,
+  ticketKeys: Secret | undefined,
+): SessionCache | undefined {
   const { sessionCache, cluster, sessionStore } = options
   if (sessionCache === false) return undefined
-  const given = sessionCache ?? cluster?.sessionCache ?? (sessionStore && storedIn(sessionStore, context))
+  const given =
+    sessionCache ?? cluster?.sessionCache ?? (sessionStore && storedIn(sessionStore, context, ticketKeys))
   if (given) return given
   const kept = cachesOfContexts.get(context) ?? new MemorySessionCache({ now: context.now })
   cachesOfContexts.set(context, kept)
   return kept
 }
 
-function storedIn(store: SessionStore, { provider, random, now, sessions }: SecureContext): SessionCache {
-  if (!sessions.ticketKeys)
+function storedIn(
+  store: SessionStore,
+  { provider, random, now }: SecureContext,
+  ticketKeys: Secret | undefined,
+): SessionCache {
+  if (!ticketKeys)
     throw new ApiMisuse(
       'sessionStore needs ticketKeys: 48 random bytes, alike on all servers of the store, under which its records are sealed',
     )
   const info = asciiBytes('ringtls session store v1')
-  const key = new Secret(provider.hkdfSha256(sessions.ticketKeys.reveal(), emptyBytes, info, 32))
+  const key = new Secret(provider.hkdfSha256(ticketKeys.reveal(), emptyBytes, info, 32))
   const always = { epoch: 0, notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY }
   const keys = new ClusterKeys([new EpochKeys(always, key, provider)])
   return new ClusterSessionCache({ keys, store: new GuardedStore(store, { now }), random, now })
@@ -193,15 +214,18 @@ function storedIn(store: SessionStore, { provider, random, now, sessions }: Secu
 function ticketsOf(
   options: ServerSocketOptions,
   { provider, random, sessions }: SecureContext,
-  sessionCache: SessionCache | undefined,
+  {
+    ticketKeys,
+    sessionCache,
+    drawTicketKeys,
+  }: Pick<ServerTerms, 'ticketKeys' | 'sessionCache'> & Required<Pick<ServerHooks, 'drawTicketKeys'>>,
 ): SessionTickets | undefined {
   const { cluster, sessionStore } = options
-  const { ticketKeys, forbidsTickets } = sessions
   const isWanted = options.tickets ?? (ticketKeys !== undefined && !cluster && !sessionStore)
-  if (!isWanted || forbidsTickets) return undefined
+  if (!isWanted || sessions.forbidsTickets) return undefined
   // The cluster's key where there is one.
   if (!ticketKeys && sessionCache?.tickets) return sessionCache.tickets
-  return ownTickets(provider, ticketKeys?.copy() ?? new Secret(random(ownTicketKeyBytes)))
+  return ownTickets(provider, ticketKeys?.copy() ?? drawTicketKeys(random))
 }
 
 function configOf({

@@ -1,5 +1,7 @@
 import { Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { RandomBytes } from '../crypto/provider.ts'
+import { Secret } from '../secret.ts'
 import { ownTicketKeyBytes } from '../session/session-ticket.ts'
 import { apiMisuse } from './api-misuse.ts'
 import { readFunction, readObject, wrongType } from './option-types.ts'
@@ -19,7 +21,8 @@ export class Server extends NetServer {
   readonly #names = new ServerNames()
   #options: ServerOptions
   #terms: ServerTerms
-  #ticketKeys: Buffer
+  /** 48 bytes, where nobody has given any. */
+  #drawnTicketKeys: Secret | undefined
 
   constructor(onSecureConnection?: (socket: TLSSocket) => void)
   constructor(options: ServerOptions, onSecureConnection?: (socket: TLSSocket) => void)
@@ -29,8 +32,6 @@ export class Server extends NetServer {
     super({ noDelay: true, ...options, allowHalfOpen: true })
     this.#options = options
     this.#terms = this.#termsOf(options)
-    const { random } = this.#terms.context
-    this.#ticketKeys = Buffer.from(options.ticketKeys ?? random(ownTicketKeyBytes))
     termsOfServer.set(this, () => this.#terms)
     if (onSecureConnection) this.on('secureConnection', onSecureConnection)
     this.on('connection', (transport: Duplex) => this.#accept(transport))
@@ -52,14 +53,16 @@ export class Server extends NetServer {
 
   /** 48 bytes: what seals the tickets, where there are any. */
   getTicketKeys(): Buffer {
-    return Buffer.from(this.#ticketKeys)
+    const { ticketKeys = this.#drawTicketKeys(this.#terms.context.random) } = this.#terms
+    return Buffer.from(ticketKeys.reveal())
   }
 
   /** Seals and opens the tickets of connections to come with 48 bytes that all servers of them share. */
   setTicketKeys(keys: Uint8Array): void {
-    if (!readTicketKeys(keys)) throw wrongType('keys', 'a Buffer', keys)
-    this.#agree({ ...this.#options, ticketKeys: keys })
-    this.#ticketKeys = Buffer.from(keys)
+    const ticketKeys = readTicketKeys(keys)?.reveal()
+    if (!ticketKeys) throw wrongType('keys', 'a Buffer', keys)
+    // The context stays, and with it the sessions that are kept in this process.
+    this.#agree({ ...this.#options, secureContext: this.#terms.context, ticketKeys })
   }
 
   #agree(options: ServerOptions): void {
@@ -68,7 +71,13 @@ export class Server extends NetServer {
   }
 
   #termsOf(options: ServerOptions): ServerTerms {
-    return serverTermsOf(options, { names: this.#names, events: this })
+    const drawTicketKeys = (random: RandomBytes) => this.#drawTicketKeys(random).copy()
+    return serverTermsOf(options, { names: this.#names, events: this, drawTicketKeys })
+  }
+
+  #drawTicketKeys(random: RandomBytes): Secret {
+    this.#drawnTicketKeys ??= new Secret(random(ownTicketKeyBytes))
+    return this.#drawnTicketKeys
   }
 
   #accept(transport: Duplex): void {
@@ -105,6 +114,7 @@ function argumentsOf(
 
 /** All that `setSecureContext` replaces: what it is not given is gone, as in node:tls. */
 function withoutContext(options: ServerOptions): ServerOptions {
-  const { key, cert, ca, ciphers, ecdhCurve, sigalgs, secureContext, ...others } = options
+  const { key, passphrase, cert, pfx, ocspResponse, signedCertificateTimestamps, ...rest } = options
+  const { ca, ciphers, ecdhCurve, sigalgs, secureContext, ...others } = rest
   return others
 }

@@ -1,9 +1,17 @@
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectNodeTls } from 'node:tls'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import type { SessionCache, TLSSocket } from '../../src/node/index.ts'
+import {
+  createSecureContext,
+  type ServerOptions,
+  type SessionCache,
+  type TLSSocket,
+} from '../../src/node/index.ts'
 import { fixture } from '../support/pair.ts'
+import { needs } from '../support/peers.ts'
+import { passphrase, pkcs12File } from './key-files.ts'
 import { codeOf, ending, open, readAll, startServer, tap } from './support.ts'
 
 async function openTcp(port: number): Promise<Socket> {
@@ -258,5 +266,70 @@ describe('events', () => {
     expect(seen).toEqual(['keylog', 'secureConnection'])
     expect(lines[0]).toMatch(/^CLIENT_RANDOM [0-9a-f]{64} [0-9a-f]{96}\n$/)
     expect(lines).toEqual([lines[0], lines[0]])
+  })
+})
+
+describe('what a server is given anew', () => {
+  const identity = { cert: fixture('server.pem'), key: fixture('server.key') }
+  const keys = Buffer.alloc(48, 7)
+  const start = (options: Partial<ServerOptions> = {}) =>
+    startServer(socket => void socket.end('served'), options)
+
+  /** The session that a visit makes, and whether it was resumed. */
+  async function visitWith(port: number, session?: Buffer, tickets = true) {
+    const client = open(port, { tickets, session })
+    await readAll(client)
+    return { session: client.getSession(), isReused: client.isSessionReused() }
+  }
+
+  it('the ticket keys of another server, whoever drew or gave them: each opens the tickets of the other', async () => {
+    const context = createSecureContext({ ...identity, ticketKeys: keys })
+    for (const options of [{ tickets: true }, { ticketKeys: keys }, { secureContext: context }]) {
+      const one = await start(options)
+      for (const own of [{ tickets: true }, { secureContext: createSecureContext(identity) }]) {
+        const other = await start(own)
+        other.server.setTicketKeys(one.server.getTicketKeys())
+        expect(other.server.getTicketKeys()).toEqual(one.server.getTicketKeys())
+        const { session } = await visitWith(one.port)
+        expect(await visitWith(other.port, session)).toMatchObject({ isReused: true })
+      }
+    }
+  })
+
+  it('ticket keys: the sessions that it keeps by itself stay', async () => {
+    const { server, port } = await start()
+    const { session } = await visitWith(port, undefined, false)
+    server.setTicketKeys(keys)
+    expect(await visitWith(port, session, false)).toMatchObject({ isReused: true })
+  })
+
+  it('a context: the keys that it had drawn stay, those of the context count', async () => {
+    const { server, port } = await start({ tickets: true })
+    const { session } = await visitWith(port)
+    server.setSecureContext(identity)
+    expect(await visitWith(port, session)).toMatchObject({ isReused: true })
+    server.setSecureContext({ ...identity, ticketKeys: keys })
+    expect(server.getTicketKeys()).toEqual(keys)
+    expect(await visitWith(port, session)).toMatchObject({ isReused: false })
+  })
+
+  needs('openssl', () => {
+    it('a context: of a pfx, its passphrase and a staple nothing is left', async () => {
+      const staple = Uint8Array.of(0x30, 0)
+      const pfx = pkcs12File('ec')
+      const { server, port } = await start({
+        key: undefined,
+        cert: undefined,
+        pfx,
+        passphrase,
+        ocspResponse: staple,
+      })
+      server.setSecureContext(identity)
+      const client = open(port, { ca: [fixture('ca.pem'), fixture('ec-ca.pem')], requestOCSP: true })
+      const stapled = once(client, 'OCSPResponse')
+      await readAll(client)
+      expect(client.getPeerX509Certificate()?.toString()).toBe(new X509Certificate(identity.cert).toString())
+      expect(await stapled).toEqual([null])
+    })
   })
 })

@@ -1,7 +1,10 @@
 /** A socket that is destroyed at every step of a connection: what it says, what the other one says, and that every callback comes once. */
+import type { Duplex } from 'node:stream'
 import { describe, expect, test } from 'vitest'
+import { connect, TLSSocket } from '../../../src/node/index.ts'
+import { fixture } from '../../support/fixtures.ts'
 import { MemoryEnd } from './memory-end.ts'
-import { closed, type Ends, overTransports, ownStack } from './stacks.ts'
+import { closed, type Ends, logOf, memoryPair, overTransports, ownStack } from './stacks.ts'
 
 type Side = keyof Ends
 
@@ -95,6 +98,49 @@ describe.each(['client', 'server'] as const)('the %s is destroyed', side => {
       })
     })
   })
+})
+
+/** Functions of the application's, called in the middle of a message. */
+describe('by what it calls itself', () => {
+  // Hellos, certificates, keys, Finished, and what announces that.
+  const messages = Array.from({ length: 9 }, (_, message) => message)
+
+  describe.each(['client', 'server'] as const)('the %s', side => {
+    test.each(messages)('trace, at message %i', async message => {
+      const transports = memoryPair()
+      let traced = 0
+      const trace = () => {
+        if (traced++ === message) ends[side].destroy()
+      }
+      const ends = {
+        server: new TLSSocket(transports.server, {
+          isServer: true,
+          ...identity,
+          ...(side === 'server' && { trace }),
+        }),
+        client: connect({ ...trusting, socket: transports.client, ...(side === 'client' && { trace }) }),
+      }
+      await endsAt(side, ends, transports)
+    })
+  })
+
+  test('ALPNCallback', async () => {
+    const transports = memoryPair()
+    const ALPNCallback = () => void server.destroy()
+    const server = new TLSSocket(transports.server, { isServer: true, ...identity, ALPNCallback })
+    const client = connect({ ...trusting, socket: transports.client, ALPNProtocols: ['a'] })
+    await endsAt('server', { client, server }, transports)
+  })
+
+  const identity = { cert: fixture('server.pem'), key: fixture('server.key') }
+  const trusting = { servername: 'localhost', ca: fixture('ca.pem') }
+
+  async function endsAt(side: Side, ends: Ends, transports: Ends<Duplex>): Promise<void> {
+    const logs = { client: logOf(ends.client), server: logOf(ends.server) }
+    await closed(ends)
+    expect(logs[side]).toEqual(['close'])
+    expect([transports.client.destroyed, transports.server.destroyed]).toEqual([true, true])
+  }
 })
 
 const isEnding = (event: string) => /^(error|close)/.test(event)
