@@ -1,7 +1,13 @@
 /** Ephemeral Diffie-Hellman. The private half is in a Secret, used once and wiped; OpenSSL wipes its own when it is collected. */
 import { createDiffieHellman, createECDH, createPublicKey, diffieHellman } from 'node:crypto'
 import { coordinateLength, scalarFromSeed, seedLength } from '../../crypto/elliptic-curves.ts'
-import { drawExponent, fieldBytes, readShare, requireSound } from '../../crypto/finite-field-exchange.ts'
+import {
+  drawExponent,
+  readShare,
+  requireSound,
+  secretBytes,
+  shareBytes,
+} from '../../crypto/finite-field-exchange.ts'
 import {
   bytesOf,
   type FiniteFieldGroup,
@@ -64,11 +70,13 @@ function finiteFieldShare(group: FiniteFieldGroup, random: RandomBytes): KeyShar
   requireSound(group)
   const exponent = drawExponent(group, random)
   const powers = finiteFieldName(group) ? powersInKnownField(group, exponent) : powersInField(group, exponent)
-  return new SingleUseShare(exponent, fieldBytes(group, numberOf(powers(group.g))), peer => {
+  // OpenSSL throws for a power of 0, 1 or p-1.
+  const power = (y: bigint) => orNone(() => powers(y)) ?? Uint8Array.of(0)
+  return new SingleUseShare(exponent, shareBytes(group, numberOf(power(group.g))), peer => {
     const y = readShare(group, peer)
     if (y === undefined) return undefined
-    const padded = powers(y)
-    const secret = bytesOf(numberOf(padded))
+    const padded = power(y)
+    const secret = secretBytes(group, numberOf(padded))
     padded.fill(0)
     return secret
   })
@@ -93,7 +101,7 @@ function powersInField(group: FiniteFieldGroup, exponent: Uint8Array): Powers {
   }
 }
 
-/** OpenSSL throws for what is no public key, which is the peer's fault and no exception here. */
+/** OpenSSL throws for what is no public key or gives no secret, which is the peer's fault and no exception here. */
 function orNone(compute: () => Uint8Array): Uint8Array | undefined {
   try {
     return compute()
