@@ -1,9 +1,14 @@
 /** Ephemeral Diffie-Hellman. The private half is in a Secret, used once and wiped; OpenSSL wipes its own when it is collected. */
 import { createECDH, createPublicKey, diffieHellman } from 'node:crypto'
 import { coordinateLength, scalarFromSeed, seedLength } from '../../crypto/elliptic-curves.ts'
-import { drawExponent, fieldBytes, readShare, requireSound } from '../../crypto/finite-field-exchange.ts'
 import {
-  bytesOf,
+  drawExponent,
+  readShare,
+  requireSound,
+  secretBytes,
+  shareBytes,
+} from '../../crypto/finite-field-exchange.ts'
+import {
   type FiniteFieldGroup,
   type FiniteFieldName,
   finiteField,
@@ -62,10 +67,12 @@ function curveShare(curve: EcCurve, random: RandomBytes): KeyShare {
 function finiteFieldShare(group: FiniteFieldGroup, random: RandomBytes): KeyShare {
   requireSound(group)
   const exponent = drawExponent(group, random)
-  const power = powersIn(group.p, exponent)
-  return new SingleUseShare(exponent, fieldBytes(group, power(group.g)), peer => {
+  const powers = powersIn(group.p, exponent)
+  // OpenSSL throws for a power of 0, 1 or p-1.
+  const power = (y: bigint) => orNone(() => powers(y)) ?? 0n
+  return new SingleUseShare(exponent, shareBytes(group, power(group.g)), peer => {
     const y = readShare(group, peer)
-    return y === undefined ? undefined : bytesOf(power(y))
+    return y === undefined ? undefined : secretBytes(group, power(y))
   })
 }
 
@@ -86,8 +93,8 @@ function powersIn(p: bigint, exponent: Uint8Array): (y: bigint) => bigint {
   }
 }
 
-/** OpenSSL throws for what is no public key, which is the peer's fault and no exception here. */
-function orNone(compute: () => Uint8Array): Uint8Array | undefined {
+/** OpenSSL throws for what is no public key or gives no secret, which is the peer's fault and no exception here. */
+function orNone<T>(compute: () => T): T | undefined {
   try {
     return compute()
   } catch {
