@@ -58,6 +58,18 @@ export function readObject<T>(name: string, value: T): T & object {
   return value
 }
 
+/** An object that has these methods, `undefined` for none. `wanted` says in words what it should be. */
+export function requireMethods(
+  name: string,
+  value: unknown,
+  methods: readonly string[],
+  wanted: string,
+): void {
+  if (value === undefined || value === null) return
+  const isThere = (method: string) => typeof Reflect.get(Object(value), method) === 'function'
+  if (!methods.every(isThere)) throw wrongType(name, wanted, value)
+}
+
 /** The error for a value of another type than the option takes. */
 export function wrongType(name: string, wanted: string, value: unknown): ApiMisuse {
   return apiMisuse('ERR_INVALID_ARG_TYPE', `${name}: came ${typeName(value)}, wanted ${wanted}`)
