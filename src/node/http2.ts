@@ -17,6 +17,11 @@ import type { Server as TlsServer } from './server.ts'
 import type { ServerOptions as TlsServerOptions } from './server-terms.ts'
 import { TLSSocket } from './tls-socket.ts'
 
+/** The rest of the module: `constants`, classes, types. What is declared here goes before a name of Node's. */
+export * from 'node:http2'
+/** All of it, for who imports it as one thing. */
+export * as default from './http2.ts'
+
 export type SecureServerOptions = TlsServerOptions &
   NodeServerOptions & {
     /** Whether clients that know no HTTP/2 are served all the same, by HTTP/1.1. */
@@ -53,6 +58,7 @@ export function createSecureServer(options: SecureServerOptions, onRequest?: OnR
 }
 
 export type SecureClientOptions = ClientSessionOptions & ConnectionOptions
+export type { SecureClientOptions as SecureClientSessionOptions }
 
 /** Opens a session with the server of an https URL. Its 'error' is that of the connection, if it is refused. */
 export function connect(
