@@ -60,12 +60,26 @@ export function createSecureServer(options: SecureServerOptions, onRequest?: OnR
 export type SecureClientOptions = ClientSessionOptions & ConnectionOptions
 export type { SecureClientOptions as SecureClientSessionOptions }
 
-/** Opens a session with the server of an https URL. Its 'error' is that of the connection, if it is refused. */
+type OnConnect = (session: ClientHttp2Session) => void
+
+/**
+ * Opens a session with the server of an https URL. Its 'error' is that of the connection, if it is refused. An http URL is Node's own
+ * affair: there is no TLS.
+ */
+export function connect(authority: string | URL, onConnect?: OnConnect): ClientHttp2Session
 export function connect(
   authority: string | URL,
-  options: SecureClientOptions = {},
-  onConnect?: (session: ClientHttp2Session) => void,
+  options?: SecureClientOptions,
+  onConnect?: OnConnect,
+): ClientHttp2Session
+export function connect(
+  authority: string | URL,
+  options: SecureClientOptions | OnConnect = {},
+  onConnect?: OnConnect,
 ): ClientHttp2Session {
+  if (typeof options === 'function') return connect(authority, {}, options)
+  const { protocol } = typeof authority === 'string' ? new URL(authority) : authority
+  if (protocol === 'http:') return connectHttp2(authority, options, onConnect)
   const createConnection = ({ hostname, port }: URL) =>
     connectTls({
       host: withoutBrackets(hostname),

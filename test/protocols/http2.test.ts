@@ -69,6 +69,27 @@ describe('the module', () => {
   })
 })
 
+describe.each([['node', node] as const, ['ours', own] as const])('connect of %s', (_, http2) => {
+  test('takes its listener in the place of options', async () => {
+    const server = nodeHttp2.createServer((_request, response) => response.end('plain'))
+    const port = await listen(server)
+    const connected = vi.fn()
+    const session = http2.connect(`http://localhost:${port}`, connected)
+    onTestFinished(() => session.destroy())
+    expect(await ask(session, '/')).toEqual({ status: 200, text: 'plain' })
+    expect(connected).toHaveBeenCalledOnce()
+  })
+
+  test('speaks no TLS to an http URL', async () => {
+    const server = nodeHttp2.createServer((_request, response) => response.end('plain'))
+    const authority = new URL(`http://localhost:${await listen(server)}`)
+    const session = http2.connect(authority, { ca })
+    onTestFinished(() => session.destroy())
+    expect(await ask(session, '/')).toEqual({ status: 200, text: 'plain' })
+    expect([session.encrypted, session.alpnProtocol]).toEqual([false, 'h2c'])
+  })
+})
+
 describe.each(pairs)('%s', (_, client, server) => {
   test('carry 100 requests at once', async () => {
     const { port } = await start(server, async (request, response) => {
