@@ -12,6 +12,7 @@ import {
 } from 'node:http2'
 import { type ConnectionOptions, connect as connectTls } from './connect.ts'
 import { withoutBrackets } from './https-agent.ts'
+import type { Writable } from './option-types.ts'
 import { overTls } from './over-tls.ts'
 import type { Server as TlsServer } from './server.ts'
 import type { ServerOptions as TlsServerOptions } from './server-terms.ts'
@@ -22,10 +23,10 @@ export * from 'node:http2'
 /** All of it, for who imports it as one thing. */
 export * as default from './http2.ts'
 
-export type SecureServerOptions = TlsServerOptions &
+export type SecureServerOptions = Writable<TlsServerOptions> &
   NodeServerOptions & {
     /** Whether clients that know no HTTP/2 are served all the same, by HTTP/1.1. */
-    readonly allowHTTP1?: boolean
+    allowHTTP1?: boolean
   }
 
 type OnRequest = (request: Http2ServerRequest, response: Http2ServerResponse) => void
@@ -57,7 +58,7 @@ export function createSecureServer(options: SecureServerOptions, onRequest?: OnR
   })
 }
 
-export type SecureClientOptions = ClientSessionOptions & ConnectionOptions
+export type SecureClientOptions = ClientSessionOptions & Writable<ConnectionOptions>
 export type { SecureClientOptions as SecureClientSessionOptions }
 
 type OnConnect = (session: ClientHttp2Session) => void

@@ -5,6 +5,9 @@ import { apiMisuse } from './api-misuse.ts'
 /** A PEM text, or its bytes. Other views of bytes are taken too, as node:tls does and its types do not say. */
 export type Pem = string | Uint8Array
 
+/** Options as Node's types have them: who made them may change them until they are used. We only read. */
+export type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
 /** A text, `undefined` for none. Throws ERR_INVALID_ARG_TYPE; the value itself is in no message, it may be a passphrase. */
 export function readText(name: string, value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined
