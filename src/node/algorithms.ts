@@ -40,7 +40,7 @@ export function readAlgorithms(options: AlgorithmOptions, provider: CryptoProvid
   const ciphers = readText('ciphers', options.ciphers)
   const ecdhCurve = readText('ecdhCurve', options.ecdhCurve) ?? 'auto'
   const sigalgs = readText('sigalgs', options.sigalgs)
-  const isModern = options.policy === 'modern'
+  const isModern = readPolicy(options.policy) === 'modern'
   const grouped = provider.cipherSuites.filter(suite => !isModern || isModernSuite(suite))
   const cipherSuites = ciphers
     ? readCipherString(ciphers, { named: provider.cipherSuites, grouped })
@@ -58,6 +58,17 @@ export function readAlgorithms(options: AlgorithmOptions, provider: CryptoProvid
   }
   refuseWithoutGroup(algorithms)
   return algorithms
+}
+
+/** A misspelt policy that is passed over would allow what its user means to leave out. */
+function readPolicy(policy: unknown): string | undefined {
+  const name = readText('policy', policy)
+  if (name !== undefined && name !== 'default' && name !== 'modern')
+    throw apiMisuse(
+      'ERR_INVALID_ARG_VALUE',
+      `policy: came ${JSON.stringify(name)}, wanted 'default' or 'modern'`,
+    )
+  return name
 }
 
 /** A sort of names: how people call it, how one is found, and which there are. */

@@ -10,14 +10,9 @@ import { isDnsName } from '../x509/host-name.ts'
 import { CallbackError } from './api-misuse.ts'
 import { type ProtocolList, readProtocols } from './application-protocols.ts'
 import { type FragmentLength, readFragmentLength, readRecordSizeLimit } from './fragment-limits.ts'
-import { readBytes } from './option-types.ts'
+import { readBytes, readFunction } from './option-types.ts'
 import { peerCertificateOf, withAnchors } from './peer-certificate.ts'
-import {
-  commonConfig,
-  createSecureContext,
-  type SecureContext,
-  type SecureContextOptions,
-} from './secure-context.ts'
+import { commonConfig, contextOf, type SecureContext, type SecureContextOptions } from './secure-context.ts'
 import { defaultHandshakeTimeoutMs, type SocketHooks, type SocketTerms } from './socket-terms.ts'
 
 /** What a client's connection is like, whether `connect` or `new TLSSocket` makes it. */
@@ -63,7 +58,8 @@ export interface ClientSocketOptions extends SecureContextOptions {
 
 /** The terms that options make. Throws ApiMisuse or TlsError for options that cannot be read. */
 export function clientTermsOf(options: ClientSocketOptions, hooks: SocketHooks): SocketTerms {
-  const context = options.secureContext ?? createSecureContext(options)
+  const context = contextOf(options)
+  readFunction('trace', options.trace)
   const session = options.session && readSession(options.session)
   const config: ClientConfig = {
     ...commonConfig(context),

@@ -12,15 +12,21 @@ import {
 } from 'node:http2'
 import { type ConnectionOptions, connect as connectTls } from './connect.ts'
 import { withoutBrackets } from './https-agent.ts'
+import type { Writable } from './option-types.ts'
 import { overTls } from './over-tls.ts'
 import type { Server as TlsServer } from './server.ts'
 import type { ServerOptions as TlsServerOptions } from './server-terms.ts'
 import { TLSSocket } from './tls-socket.ts'
 
-export type SecureServerOptions = TlsServerOptions &
+/** The rest of the module: `constants`, classes, types. What is declared here goes before a name of Node's. */
+export * from 'node:http2'
+/** All of it, for who imports it as one thing. */
+export * as default from './http2.ts'
+
+export type SecureServerOptions = Writable<TlsServerOptions> &
   NodeServerOptions & {
     /** Whether clients that know no HTTP/2 are served all the same, by HTTP/1.1. */
-    readonly allowHTTP1?: boolean
+    allowHTTP1?: boolean
   }
 
 type OnRequest = (request: Http2ServerRequest, response: Http2ServerResponse) => void
@@ -52,14 +58,29 @@ export function createSecureServer(options: SecureServerOptions, onRequest?: OnR
   })
 }
 
-export type SecureClientOptions = ClientSessionOptions & ConnectionOptions
+export type SecureClientOptions = ClientSessionOptions & Writable<ConnectionOptions>
+export type { SecureClientOptions as SecureClientSessionOptions }
 
-/** Opens a session with the server of an https URL. Its 'error' is that of the connection, if it is refused. */
+type OnConnect = (session: ClientHttp2Session) => void
+
+/**
+ * Opens a session with the server of an https URL. Its 'error' is that of the connection, if it is refused. An http URL is Node's own
+ * affair: there is no TLS.
+ */
+export function connect(authority: string | URL, onConnect?: OnConnect): ClientHttp2Session
 export function connect(
   authority: string | URL,
-  options: SecureClientOptions = {},
-  onConnect?: (session: ClientHttp2Session) => void,
+  options?: SecureClientOptions,
+  onConnect?: OnConnect,
+): ClientHttp2Session
+export function connect(
+  authority: string | URL,
+  options: SecureClientOptions | OnConnect = {},
+  onConnect?: OnConnect,
 ): ClientHttp2Session {
+  if (typeof options === 'function') return connect(authority, {}, options)
+  const { protocol } = typeof authority === 'string' ? new URL(authority) : authority
+  if (protocol === 'http:') return connectHttp2(authority, options, onConnect)
   const createConnection = ({ hostname, port }: URL) =>
     connectTls({
       host: withoutBrackets(hostname),

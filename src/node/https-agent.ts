@@ -10,14 +10,15 @@ import type { Socket } from 'node:net'
 import { LRUCache } from 'lru-cache'
 import { ApiMisuse } from '../errors.ts'
 import { type ConnectionOptions, connect } from './connect.ts'
+import type { Writable } from './option-types.ts'
 import type { TLSSocket } from './tls-socket.ts'
 
-export type RequestOptions = HttpRequestOptions & ConnectionOptions
+export type RequestOptions = HttpRequestOptions & Writable<ConnectionOptions>
 
 export type AgentOptions = HttpAgentOptions &
-  ConnectionOptions & {
+  Writable<ConnectionOptions> & {
     /** How many sessions are kept for resumption: 100 by default, 0 for none. */
-    readonly maxCachedSessions?: number | undefined
+    maxCachedSessions?: number | undefined
   }
 
 const defaultMaxCachedSessions = 100

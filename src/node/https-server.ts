@@ -6,6 +6,7 @@ import {
   type RequestListener,
   type ServerResponse,
 } from 'node:http'
+import type { Writable } from './option-types.ts'
 import { overTls } from './over-tls.ts'
 import type { SecureContext, SecureContextOptions } from './secure-context.ts'
 import type { Server as TlsServer } from './server.ts'
@@ -19,7 +20,7 @@ type AnyResponse<Request extends AnyRequest> = typeof ServerResponse<InstanceTyp
 export type ServerOptions<
   Request extends AnyRequest = AnyRequest,
   Response extends AnyResponse<Request> = typeof ServerResponse,
-> = TlsServerOptions & NodeServerOptions<Request, Response>
+> = Writable<TlsServerOptions> & NodeServerOptions<Request, Response>
 
 /**
  * An HTTPS server: node:http's, with all its options, events and methods, on connections of our TLS. Emits what a TLS server does

@@ -1,4 +1,10 @@
 /** TLS 1.2 over sockets, with node:tls's names. */
+import type { ConnectionOptions as ReadConnectionOptions } from './connect.ts'
+import type { Writable } from './option-types.ts'
+import type { SecureContextOptions as ReadContextOptions } from './secure-context.ts'
+import type { ServerOptions as ReadServerOptions } from './server-terms.ts'
+import type { TLSSocketOptions as ReadSocketOptions } from './tls-socket.ts'
+
 export type {
   Certificate,
   CipherNameAndProtocol,
@@ -14,7 +20,7 @@ export type { TracedMessage } from '../handshake/config.ts'
 export type { AlgorithmOptions } from './algorithms.ts'
 export type { ProtocolList, ProtocolQuestion } from './application-protocols.ts'
 export { tlsServerEndPoint } from './channel-binding.ts'
-export { type ConnectionOptions, connect } from './connect.ts'
+export { connect } from './connect.ts'
 export {
   CLIENT_RENEG_LIMIT,
   CLIENT_RENEG_WINDOW,
@@ -35,8 +41,13 @@ export { type KeyWorkers, type KeyWorkersOptions, keyWorkers } from './key-worke
 export type { PrivateKeySigner } from './private-key-signer.ts'
 export { DEFAULT_MAX_VERSION, DEFAULT_MIN_VERSION, type VersionOptions } from './protocol-versions.ts'
 export type { KeyWorkersChoice, ProviderChoice } from './providers.ts'
-export { createSecureContext, type SecureContext, type SecureContextOptions } from './secure-context.ts'
+export { createSecureContext, type SecureContext } from './secure-context.ts'
 export { createServer, Server } from './server.ts'
 export type { SNICallback } from './server-names.ts'
-export type { ServerOptions, ServerOptions as TlsOptions } from './server-terms.ts'
-export { TLSSocket, type TLSSocketOptions } from './tls-socket.ts'
+export { TLSSocket } from './tls-socket.ts'
+
+export type ConnectionOptions = Writable<ReadConnectionOptions>
+export type SecureContextOptions = Writable<ReadContextOptions>
+export type ServerOptions = Writable<ReadServerOptions>
+export type TlsOptions = ServerOptions
+export type TLSSocketOptions = Writable<ReadSocketOptions>

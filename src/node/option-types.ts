@@ -5,6 +5,9 @@ import { apiMisuse } from './api-misuse.ts'
 /** A PEM text, or its bytes. Other views of bytes are taken too, as node:tls does and its types do not say. */
 export type Pem = string | Uint8Array
 
+/** Options as Node's types have them: who made them may change them until they are used. We only read. */
+export type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
 /** A text, `undefined` for none. Throws ERR_INVALID_ARG_TYPE; the value itself is in no message, it may be a passphrase. */
 export function readText(name: string, value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined
@@ -56,6 +59,18 @@ export function readFunction<T>(name: string, value: T): T {
 export function readObject<T>(name: string, value: T): T & object {
   if (typeof value !== 'object' || value === null) throw wrongType(name, 'an object', value)
   return value
+}
+
+/** An object that has these methods, `undefined` for none. `wanted` says in words what it should be. */
+export function requireMethods(
+  name: string,
+  value: unknown,
+  methods: readonly string[],
+  wanted: string,
+): void {
+  if (value === undefined || value === null) return
+  const isThere = (method: string) => typeof Reflect.get(Object(value), method) === 'function'
+  if (!methods.every(isThere)) throw wrongType(name, wanted, value)
 }
 
 /** The error for a value of another type than the option takes. */

@@ -138,6 +138,14 @@ export function requireSecureContext(value: unknown, source: string): SecureCont
   )
 }
 
+/** The context that options name, or else the one that they make. */
+export function contextOf(
+  options: SecureContextOptions & { readonly secureContext?: SecureContext | undefined },
+): SecureContext {
+  const { secureContext } = options
+  return secureContext ? requireSecureContext(secureContext, 'secureContext') : createSecureContext(options)
+}
+
 /** The same, made of options where it is those that came. */
 export function secureContextOf(value: SecureContext | SecureContextOptions, source: string): SecureContext {
   const isOptions = typeof value === 'object' && value !== null && !('context' in value)

@@ -22,13 +22,8 @@ import {
   readProtocols,
 } from './application-protocols.ts'
 import { readRecordSizeLimit } from './fragment-limits.ts'
-import { readCount, readFunction } from './option-types.ts'
-import {
-  commonConfig,
-  createSecureContext,
-  type SecureContext,
-  type SecureContextOptions,
-} from './secure-context.ts'
+import { readCount, readFunction, requireMethods, wrongType } from './option-types.ts'
+import { commonConfig, contextOf, type SecureContext, type SecureContextOptions } from './secure-context.ts'
 import { serverAnswers } from './server-answers.ts'
 import { askForContext, type ServerNames, type SNICallback } from './server-names.ts'
 import { hasSessionListeners, SessionEvents } from './session-events.ts'
@@ -113,7 +108,7 @@ export interface ServerHooks {
 /** The terms that options make; throws ApiMisuse for those with which no handshake could ever end well. */
 export function serverTermsOf(options: ServerSocketOptions, hooks: ServerHooks = {}): ServerTerms {
   const { names, events } = hooks
-  const context = options.secureContext ?? createSecureContext(options)
+  const context = contextOf(options)
   const ticketKeys = readTicketKeys(options.ticketKeys) ?? context.sessions.ticketKeys
   refuseUseless(options, context)
   const { SNICallback } = options
@@ -158,6 +153,7 @@ function refuseUseless(options: ServerSocketOptions, { anchors }: SecureContext)
   readCount('handshakeTimeout', options.handshakeTimeout)
   readFunction('SNICallback', options.SNICallback)
   readFunction('ALPNCallback', options.ALPNCallback)
+  readFunction('trace', options.trace)
   if (clientAuthOf(options) === 'require' && anchors.length === 0 && !options.SNICallback)
     throw new ApiMisuse(
       'requestCert without ca would refuse every client: give ca, or rejectUnauthorized: false',
@@ -167,9 +163,26 @@ function refuseUseless(options: ServerSocketOptions, { anchors }: SecureContext)
       'ERR_TLS_ALPN_CALLBACK_WITH_PROTOCOLS',
       'ALPNProtocols and ALPNCallback exclude each other: give one of them',
     )
+  refuseWrongPlaces(options)
   const places = [options.sessionCache, options.cluster, options.sessionStore]
   if (places.filter(place => place !== undefined).length > 1)
     throw new ApiMisuse('sessionCache, cluster and sessionStore exclude each other: give one of them')
+}
+
+/** A place for sessions that is none would be a server on which nobody ever resumes, and no word of it. */
+function refuseWrongPlaces({ sessionCache, cluster, sessionStore }: ServerSocketOptions): void {
+  const methods = ['drawId', 'load', 'save', 'forget']
+  if (sessionCache !== false)
+    requireMethods('sessionCache', sessionCache, methods, 'drawId, load, save and forget, or false')
+  if (cluster && !cluster.sessionCache)
+    throw wrongType('cluster', 'what joinCluster or joinEngine gave', cluster)
+  requireMethods('cluster.sessionCache', cluster?.sessionCache, methods, 'drawId, load, save and forget')
+  requireMethods(
+    'sessionStore',
+    sessionStore,
+    ['get', 'put', 'delete'],
+    'get, put and delete, as a SessionStore has',
+  )
 }
 
 function clientAuthOf({ requestCert, rejectUnauthorized }: ServerSocketOptions) {

@@ -438,6 +438,14 @@ describe('options that will not do', () => {
     ['wanted an OCSPResponse in DER', { ocspResponse: Buffer.from('-----BEGIN') }],
     ['recordSizeLimit is 63, wanted a whole number from 64 to 16384', { recordSizeLimit: 63 }],
     ['recordSizeLimit is 16385', { recordSizeLimit: 16_385 }],
+    // What the types rule out and JavaScript lets through: passed over, it would be a server with less than was asked for.
+    ["policy: came \"modren\", wanted 'default' or 'modern'", { policy: 'modren' as 'modern' }],
+    ['policy: came an object', { policy: {} as 'modern' }],
+    ['cluster: came a string, wanted what joinCluster or joinEngine gave', { cluster: 'n1' as never }],
+    ['cluster: came an object of Object, wanted what joinCluster', { cluster: {} as never }],
+    ['sessionStore: came an object of Map, wanted get, put and delete', { sessionStore: new Map() as never }],
+    ['sessionCache: came a boolean, wanted drawId, load, save', { sessionCache: true as never }],
+    ['trace: came a string, wanted a function', { trace: 'yes' as never }],
   ]
   it.each(misuses)('%s', (message, options) => {
     const create = () => createServer({ ...identity('server'), ...options })
@@ -449,6 +457,10 @@ describe('options that will not do', () => {
     const wrong = { maxFragmentLength: 1000 as 1024, port: 1 }
     expect(() => connect(wrong)).toThrow('maxFragmentLength is 1000, wanted 512, 1024, 2048 or 4096')
     expect(() => connect({ recordSizeLimit: 1, port: 1 })).toThrow(ApiMisuse)
+    expect(() => connect({ trace: 'yes' as never, port: 1 })).toThrow(
+      'trace: came a string, wanted a function',
+    )
+    expect(() => connect({ policy: 'strict' as never, port: 1 })).toThrow('policy: came "strict"')
   })
 
   it.each([

@@ -11,6 +11,7 @@ import {
   connect,
   createSecureContext,
   createServer,
+  type SecureContext,
   type SecureContextOptions,
   type ServerOptions,
 } from '../../src/node/index.ts'
@@ -273,6 +274,19 @@ describe('a context of node:tls', () => {
       expect(String((await failed)[0].message)).not.toBe('')
       isWrong = false
       expect((await openWithNode(port)).authorized).toBe(true)
+    }
+  })
+})
+
+describe('a secureContext that is none of ours', () => {
+  it.each<[string, unknown, string]>([
+    ['of node:tls', createNodeContext(), 'secureContext: came a SecureContext of node:tls, wanted one that'],
+    ['a text', 'context', 'secureContext: came something else, wanted one that createSecureContext'],
+  ])('%s: refused at once, by either role', (_what, foreign, message) => {
+    const options = { secureContext: foreign as SecureContext, port: 1 }
+    for (const use of [() => createServer(options), () => connect(options)]) {
+      expect(use).toThrow(message)
+      expect(use).toThrow(expect.objectContaining({ code: 'ERR_TLS_INVALID_CONTEXT' }))
     }
   })
 })

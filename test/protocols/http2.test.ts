@@ -1,6 +1,7 @@
 /** HTTP/2 by ALPN on our TLS, with Node's own client and server, with curl, and with each other. */
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import * as nodeHttp2 from 'node:http2'
 import {
   type ClientHttp2Session,
   constants,
@@ -9,6 +10,7 @@ import {
 } from 'node:http2'
 import type { TLSSocket as NodeTLSSocket } from 'node:tls'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import * as ourHttp2 from '../../src/node/http2.ts'
 import { connect, createSecureServer } from '../../src/node/http2.ts'
 import { TLSSocket } from '../../src/node/index.ts'
 import { startBrowser } from '../interop/browser.ts'
@@ -55,6 +57,38 @@ const pairs: readonly (readonly [string, Http2, Http2])[] = [
   ["our client, node's server", own, node],
   ['both ours', own, own],
 ]
+
+describe('the module', () => {
+  test("has all that node:http2 has, under the default export too, and it is Node's own but for what speaks TLS", () => {
+    const names = Object.keys(nodeHttp2).filter(name => name !== 'default')
+    expect(names.length).toBeGreaterThan(8)
+    expect(Object.keys(ourHttp2)).toEqual(expect.arrayContaining(names))
+    expect(ourHttp2.default).toBe(ourHttp2)
+    const ofOurOwn = names.filter(name => Reflect.get(ourHttp2, name) !== Reflect.get(nodeHttp2, name))
+    expect(ofOurOwn.sort()).toEqual(['connect', 'createSecureServer'])
+  })
+})
+
+describe.each([['node', node] as const, ['ours', own] as const])('connect of %s', (_, http2) => {
+  test('takes its listener in the place of options', async () => {
+    const server = nodeHttp2.createServer((_request, response) => response.end('plain'))
+    const port = await listen(server)
+    const connected = vi.fn()
+    const session = http2.connect(`http://localhost:${port}`, connected)
+    onTestFinished(() => session.destroy())
+    expect(await ask(session, '/')).toEqual({ status: 200, text: 'plain' })
+    expect(connected).toHaveBeenCalledOnce()
+  })
+
+  test('speaks no TLS to an http URL', async () => {
+    const server = nodeHttp2.createServer((_request, response) => response.end('plain'))
+    const authority = new URL(`http://localhost:${await listen(server)}`)
+    const session = http2.connect(authority, { ca })
+    onTestFinished(() => session.destroy())
+    expect(await ask(session, '/')).toEqual({ status: 200, text: 'plain' })
+    expect([session.encrypted, session.alpnProtocol]).toEqual([false, 'h2c'])
+  })
+})
 
 describe.each(pairs)('%s', (_, client, server) => {
   test('carry 100 requests at once', async () => {

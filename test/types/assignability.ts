@@ -3,6 +3,8 @@ import type * as http from 'node:http'
 import type * as net from 'node:net'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import type * as nodeTls from 'node:tls'
+import type * as http2 from '../../src/node/http2.ts'
+import type * as https from '../../src/node/https.ts'
 import * as tls from '../../src/node/index.ts'
 
 export function sockets(socket: tls.TLSSocket): [net.Socket, Duplex, Readable, Writable] {
@@ -60,4 +62,17 @@ export function besides(cache: tls.SessionCache): [tls.TlsOptions, tls.Connectio
 /** What a socket of ours tells besides. */
 export function report({ handshake, tlsUnique, tlsServerEndPoint }: tls.TLSSocket): unknown[] {
   return [handshake?.reason, tlsUnique?.length, tlsServerEndPoint?.length]
+}
+
+/** Options of HTTP are written to, too. */
+export function fillIn(
+  agent: https.AgentOptions,
+  request: https.RequestOptions,
+  server: https.ServerOptions,
+  session: http2.SecureClientSessionOptions,
+  sessions: http2.SecureServerOptions,
+): void {
+  agent.ca = request.ca = session.ca = 'pem'
+  server.cert = sessions.cert = 'pem'
+  sessions.allowHTTP1 = true
 }

@@ -234,3 +234,22 @@ export const newest: tls.SecureVersion = tls.DEFAULT_MAX_VERSION
 export function openByDefault(options: byDefault.ConnectionOptions): byDefault.TLSSocket {
   return byDefault.connect(options, () => console.log('default'))
 }
+
+/** Options are written to after they were made: many programs do. */
+export function fillIn(
+  client: tls.ConnectionOptions,
+  server: tls.TlsOptions,
+  context: tls.SecureContextOptions,
+  socket: tls.TLSSocketOptions,
+): void {
+  client.host ??= 'localhost'
+  client.servername = client.host
+  client.ca = tls.rootCertificates as string[]
+  client.minVersion = 'TLSv1.2'
+  client.ALPNProtocols = ['h2']
+  server.requestCert = true
+  server.SNICallback = (_name, done) => done(null, tls.createSecureContext(context))
+  context.key = server.key ?? 'key'
+  socket.isServer = true
+  delete client.session
+}
