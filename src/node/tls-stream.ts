@@ -281,10 +281,19 @@ export abstract class TlsStream extends Socket {
   }
 
   #receiveEvent(event: ConnectionEvent): void {
-    if (event.type !== 'data') return this.receiveEvent(event)
-    this.#bytesRead += event.bytes.length
+    this.#transport.hold()
+    try {
+      if (event.type === 'data') this.#receiveData(event.bytes)
+      else this.receiveEvent(event)
+    } finally {
+      this.#transport.release()
+    }
+  }
+
+  #receiveData(bytes: Uint8Array): void {
+    this.#bytesRead += bytes.length
     // Whoever has read enough may have destroyed the stream in the middle of a Step.
-    this.#isFull = !this.push(event.bytes)
+    this.#isFull = !this.push(bytes)
     this.#regulate()
   }
 

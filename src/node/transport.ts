@@ -31,6 +31,7 @@ export class Transport {
   #hasEnded: boolean
   #hasToldEnd = false
   #writes = 0
+  #holds = 0
 
   constructor(stream: Duplex, owner: TransportOwner) {
     this.stream = stream
@@ -44,6 +45,8 @@ export class Transport {
     this.#hasEnded = stream.readableEnded
     // It may have ended already, and be about to say so.
     stream.once('end', () => this.#receive(null))
+    // Not every stream destroys itself for an error that it tells of.
+    stream.on('error', error => stream.destroy(error))
     stream.push = chunk => this.#receive(chunk)
     const destroy = stream._destroy.bind(stream)
     stream._destroy = (error, done) =>
@@ -64,6 +67,20 @@ export class Transport {
     this.#hasBegun = true
     this.#isPaused = false
     process.nextTick(() => this.#flush())
+  }
+
+  /**
+   * What comes while its owner tells somebody of what came before has to wait: over a transport in memory an answer to that is here
+   * at once, and would overtake what is still to be told.
+   */
+  hold(): void {
+    this.#holds++
+  }
+
+  release(): void {
+    this.#holds--
+    const hasMissed = this.#queue.length > 0 || (this.#hasEnded && !this.#hasToldEnd)
+    if (this.#holds === 0 && hasMissed) process.nextTick(() => this.#flush())
   }
 
   write(chunks: readonly Uint8Array[]): void {
@@ -89,6 +106,7 @@ export class Transport {
 
   /** Ends it but goes on reading for a while: unread bytes would turn the end into a reset, and the alert would be lost. */
   linger(): void {
+    if (this.stream.destroyed) return
     const timer = setTimeout(() => this.stream.destroy(), lingerMs)
     this.#owner = { receive() {}, receiveEnd() {}, drained() {}, closed: () => clearTimeout(timer) }
     this.end(() => {})
@@ -112,6 +130,7 @@ export class Transport {
   }
 
   #flush(): void {
+    if (this.#holds > 0) return
     while (!this.#isPaused && this.#queue.length > 0) {
       const bytes = this.#queue.shift()!
       this.#queuedBytes -= bytes.length
