@@ -87,7 +87,8 @@ export class Server extends NetServer {
     socket.on('error', (error: Error) => {
       if (!socket.handshake) this.emit('tlsClientError', error, socket)
     })
-    socket.on('keylog', line => this.emit('keylog', line, socket))
+    // A listener is what makes the line, which has a master secret in the clear.
+    if (this.listenerCount('keylog') > 0) socket.on('keylog', line => this.emit('keylog', line, socket))
     socket.once('secure', () => this.emit('secureConnection', socket))
   }
 }

@@ -321,11 +321,13 @@ export class TLSSocket extends TlsStream {
       this.destroy(weakness)
       return
     }
-    this.emit('secure')
+    // Whoever hears of one of these may destroy the socket, and hears no more then.
+    if (!this.destroyed) this.emit('secure')
     if (config.role === 'client') {
-      this.emit('secureConnect')
+      if (!this.destroyed) this.emit('secureConnect')
       // Who resumes has it already, if his ticket was not renewed: node:tls is silent then too.
-      if (this.#session && isNewSession(config, established)) this.emit('session', this.#session)
+      const isNew = this.#session && isNewSession(config, established)
+      if (isNew && !this.destroyed) this.emit('session', this.#session)
     }
     this.releaseWaiting()
   }

@@ -269,6 +269,30 @@ describe('events', () => {
   })
 })
 
+it('a client whom one event makes destroy its socket hears of no other', async () => {
+  const { port } = await startServer()
+  const orders = { OCSPResponse: [], secure: ['secure'], secureConnect: ['secure', 'secureConnect'] }
+  for (const [event, order] of Object.entries(orders)) {
+    const client = open(port, { requestOCSP: true })
+    const seen: string[] = []
+    for (const told of ['secure', 'secureConnect', 'session'])
+      client.on(told as 'secureConnect', () => void seen.push(told))
+    client.once(event as 'secureConnect', () => void client.destroy())
+    await once(client, 'close')
+    expect(seen).toEqual(order)
+  }
+})
+
+it('makes no line of a key log where nobody listens', async () => {
+  const heard = vi.fn()
+  const { port } = await startServer(socket => {
+    heard(socket.listenerCount('keylog'))
+    socket.end()
+  })
+  await readAll(open(port))
+  expect(heard).toHaveBeenCalledExactlyOnceWith(0)
+})
+
 describe('what a server is given anew', () => {
   const identity = { cert: fixture('server.pem'), key: fixture('server.key') }
   const keys = Buffer.alloc(48, 7)
