@@ -106,13 +106,23 @@ function verifierOf(
       ask.chain.map(({ raw }) => raw),
       anchors,
     )
-    const given = checkServerIdentity(ask.peerName, peerCertificateOf(chain, true) as PeerCertificate)
+    const given = askApplication(() =>
+      checkServerIdentity(ask.peerName, peerCertificateOf(chain, true) as PeerCertificate),
+    )
     if (!given || !verified.verified) return verified
     const cause = new CallbackError('checkServerIdentity', given)
     const refusal = new TlsError('HOSTNAME_MISMATCH', cause.message, { cause })
     if (rejectUnauthorized) throw refusal
     onRefusal(refusal)
     return { ...verified, verified: false }
+  }
+}
+
+function askApplication<T>(ask: () => T): T {
+  try {
+    return ask()
+  } catch (error) {
+    throw new CallbackError('checkServerIdentity', error)
   }
 }
 

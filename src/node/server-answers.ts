@@ -10,6 +10,7 @@ import type { TlsError } from '../errors.ts'
 import type { Ask, Policy } from '../handshake/effects.ts'
 import type { CertifiedKey } from '../x509/certified-key.ts'
 import { CallbackError } from './api-misuse.ts'
+import { wrongType } from './option-types.ts'
 import type { SecureContext } from './secure-context.ts'
 import type { ServerTerms } from './server-terms.ts'
 
@@ -68,11 +69,19 @@ function withStaple(
   if (!wantsOcspResponse || !events || events.listenerCount('OCSPRequest') === 0) return certified
   const [leaf, issuer] = certified.certificateList.map(der => Buffer.from(der))
   return new Promise((resolve, reject) => {
-    events.emit('OCSPRequest', leaf, issuer ?? null, (error?: Error | null, response?: Uint8Array | null) =>
-      error
-        ? reject(new CallbackError('OCSPRequest', error))
-        : resolve(response ? { ...certified, ocspResponse: response } : certified),
-    )
+    const refuse = (error: unknown) => reject(new CallbackError('OCSPRequest', error))
+    const answer = (error?: Error | null, response?: Uint8Array | null) => {
+      if (error) return refuse(error)
+      if (response === undefined || response === null) return resolve(certified)
+      if (!(response instanceof Uint8Array)) return refuse(wrongType('response', 'a Buffer', response))
+      // A response of no bytes is none, and cannot be sent (RFC 6066 §8).
+      resolve(response.length > 0 ? { ...certified, ocspResponse: response } : certified)
+    }
+    try {
+      events.emit('OCSPRequest', leaf, issuer ?? null, answer)
+    } catch (thrown) {
+      refuse(thrown)
+    }
   })
 }
 

@@ -283,6 +283,41 @@ it('a client whom one event makes destroy its socket hears of no other', async (
   }
 })
 
+it.each([
+  ['throws', ['mine'], () => throwMine()],
+  [
+    'gives text',
+    ['ERR_INVALID_ARG_TYPE'],
+    (_leaf: Buffer, _issuer: Buffer, answer: StapleAnswer) => answer(null, '0'),
+  ],
+  [
+    'gives no bytes',
+    [],
+    (_leaf: Buffer, _issuer: Buffer, answer: StapleAnswer) => answer(null, Buffer.alloc(0)),
+  ],
+])("an 'OCSPRequest' listener that %s", async (_what, faults, listener) => {
+  const { server, port } = await startServer(socket => void socket.end())
+  const seen: string[] = []
+  server.on('OCSPRequest', listener)
+  server.on('tlsClientError', error => seen.push(codeOf(error)))
+  const client = open(port, { requestOCSP: true })
+  client.on('OCSPResponse', response => void expect(response).toBeNull())
+  const refused = ['error ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR', 'close']
+  expect(await ending(client.resume())).toEqual(faults.length > 0 ? refused : ['end', 'close'])
+  expect(seen).toEqual(faults)
+})
+
+it('what checkServerIdentity throws is the error of the socket', async () => {
+  const { port } = await startServer()
+  expect(await ending(open(port, { checkServerIdentity: throwMine }))).toEqual(['error mine', 'close'])
+})
+
+type StapleAnswer = (error: null, response: unknown) => void
+
+function throwMine(): never {
+  throw new Error('mine')
+}
+
 it('makes no line of a key log where nobody listens', async () => {
   const heard = vi.fn()
   const { port } = await startServer(socket => {
