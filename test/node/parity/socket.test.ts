@@ -322,11 +322,6 @@ describe('what a socket does when it is told to', () => {
     server.attempt('of a server', () => serving.setServername('localhost'))
   })
 
-  parity('enableTrace: writes to standard error, gives nothing', async stage => {
-    const { opened } = await connected(stage)
-    stage.client.log('is', typeof opened.enableTrace)
-  })
-
   parity('setNoDelay, setKeepAlive, ref, unref, setTimeout, pause, resume give the socket', async stage => {
     const { opened, accepted } = await connected(stage)
     for (const [end, socket] of [
