@@ -42,10 +42,15 @@ export function drawExponent(group: FiniteFieldGroup, random: RandomBytes): Uint
   return exponent
 }
 
-/** A number of the field, as long as p: so a share is sent (RFC 7919 §4). */
-export function fieldBytes({ p }: FiniteFieldGroup, number: bigint): Uint8Array {
-  const bytes = bytesOf(number)
-  const padded = new Uint8Array(byteLength(p))
+/**
+ * Our share `y`, as long as p: so it is sent (RFC 7919 §4). Throws TlsError BAD_DH_GROUP for a power that says what the secret will be,
+ * which happens where p is no prime.
+ */
+export function shareBytes(group: FiniteFieldGroup, y: bigint): Uint8Array {
+  if (!isElement(group, y))
+    throw new TlsError('BAD_DH_GROUP', 'Diffie-Hellman: our own share would not be in 1 < Y < p-1')
+  const bytes = bytesOf(y)
+  const padded = new Uint8Array(byteLength(group.p))
   padded.set(bytes, padded.length - bytes.length)
   return padded
 }
@@ -55,6 +60,11 @@ export function readShare(group: FiniteFieldGroup, peer: Uint8Array): bigint | u
   if (peer.length > byteLength(group.p)) return undefined
   const y = numberOf(peer)
   return isElement(group, y) ? y : undefined
+}
+
+/** A secret, without leading zeros (RFC 5246 §8.1.2); `undefined` for one that anybody can guess, since the peer's Y is of small order. */
+export function secretBytes(group: FiniteFieldGroup, secret: bigint): Uint8Array | undefined {
+  return isElement(group, secret) ? bytesOf(secret) : undefined
 }
 
 /** Neither 0, 1 nor p-1, whose powers are known without the exponent. */

@@ -78,7 +78,7 @@ export interface KeyShare {
   /**
    * The premaster secret: the x coordinate in the field's full length (RFC 8422 §5.10), of a finite field without leading zeros
    * (RFC 5246 §8.1.2). `undefined` for a public key that is none: another length, not on the curve, compressed, infinity, an
-   * all-zero result (RFC 7748 §6.1), a Y outside 1 < Y < p-1 (RFC 7919 §5.1). Wipes the private half.
+   * all-zero result (RFC 7748 §6.1), a Y outside 1 < Y < p-1 (RFC 7919 §5.1), or whose power is. Wipes the private half.
    */
   agree(peerPublicKey: Uint8Array): Secret | undefined
   /** Overwrites the private half of a share that nobody will use, as far as it can be. */

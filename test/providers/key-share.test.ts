@@ -259,6 +259,15 @@ describe.each(providerRooms)('provider $name, key shares', ({ provider }) => {
       expect(() => share(group)).toThrow(expect.objectContaining({ name: 'TlsError', code, alert }))
     })
 
+    // OpenSSL's own limits for a secret, which are those of NIST SP 800-56A §5.7.1.1.
+    test('that is no field, with a power of 0: it is refused, or the share is', () => {
+      const p = 3n ** 1300n
+      expect(() => share({ p, g: 3n })).toThrow(
+        expect.objectContaining({ name: 'TlsError', code: 'BAD_DH_GROUP', alert: 'illegal_parameter' }),
+      )
+      expect(share({ p, g: 2n }).agree(fromHex('09'))).toBeUndefined()
+    })
+
     test('of 2048 bits is long enough, one of 8192 not too long', () => {
       expect(share({ p: 2n ** 2047n + 1n, g: 2n }).publicKey).toHaveLength(256)
       expect(share('ffdhe8192').publicKey).toHaveLength(1024)

@@ -1,12 +1,13 @@
 /** Ephemeral Diffie-Hellman: the private half is in a Secret, used once and wiped. */
 import { x25519 } from '@noble/curves/ed25519.js'
-import { drawExponent, fieldBytes, readShare, requireSound } from '../../crypto/finite-field-exchange.ts'
 import {
-  bytesOf,
-  type FiniteFieldGroup,
-  type FiniteFieldName,
-  finiteField,
-} from '../../crypto/finite-fields.ts'
+  drawExponent,
+  readShare,
+  requireSound,
+  secretBytes,
+  shareBytes,
+} from '../../crypto/finite-field-exchange.ts'
+import { type FiniteFieldGroup, type FiniteFieldName, finiteField } from '../../crypto/finite-fields.ts'
 import { type NamedGroup, namedGroups } from '../../crypto/named-groups.ts'
 import type { EcCurve, KeyShare, RandomBytes } from '../../crypto/provider.ts'
 import { SingleUseShare } from '../../crypto/single-use-share.ts'
@@ -53,9 +54,9 @@ function curveShare(name: EcCurve, random: RandomBytes): KeyShare {
 function finiteFieldShare(group: FiniteFieldGroup, random: RandomBytes): KeyShare {
   requireSound(group)
   const exponent = drawExponent(group, random)
-  const publicKey = fieldBytes(group, power(group.g, exponent, group.p))
+  const publicKey = shareBytes(group, power(group.g, exponent, group.p))
   return new SingleUseShare(exponent, publicKey, peer => {
     const y = readShare(group, peer)
-    return y === undefined ? undefined : bytesOf(power(y, exponent, group.p))
+    return y === undefined ? undefined : secretBytes(group, power(y, exponent, group.p))
   })
 }

@@ -1,7 +1,13 @@
 /** Ephemeral Diffie-Hellman. The private half is in a Secret, used once and wiped; OpenSSL wipes its own when it is collected. */
 import { createECDH, createPublicKey, diffieHellman } from 'node:crypto'
 import { coordinateLength, scalarFromSeed, seedLength } from '../../crypto/elliptic-curves.ts'
-import { drawExponent, fieldBytes, readShare, requireSound } from '../../crypto/finite-field-exchange.ts'
+import {
+  drawExponent,
+  readShare,
+  requireSound,
+  secretBytes,
+  shareBytes,
+} from '../../crypto/finite-field-exchange.ts'
 import {
   bytesOf,
   type FiniteFieldGroup,
@@ -63,9 +69,9 @@ function finiteFieldShare(group: FiniteFieldGroup, random: RandomBytes): KeyShar
   requireSound(group)
   const exponent = drawExponent(group, random)
   const power = powersIn(group.p, exponent)
-  return new SingleUseShare(exponent, fieldBytes(group, power(group.g)), peer => {
+  return new SingleUseShare(exponent, shareBytes(group, power(group.g)), peer => {
     const y = readShare(group, peer)
-    return y === undefined ? undefined : bytesOf(power(y))
+    return y === undefined ? undefined : secretBytes(group, power(y))
   })
 }
 
@@ -79,14 +85,15 @@ function powersIn(p: bigint, exponent: Uint8Array): (y: bigint) => bigint {
   const privateKey = takePrivateKey(dhPrivateKeyInfo(group, exponent), 'pkcs8')
   return y => {
     const publicKey = createPublicKey({ key: dhPublicKeyInfo(group, y), type: 'spki', format: 'der' })
-    const secret = diffieHellman({ privateKey, publicKey })
+    // OpenSSL throws for a secret of 0, 1 or p-1, and 0 is one that nobody takes.
+    const secret = orNone(() => diffieHellman({ privateKey, publicKey })) ?? new Uint8Array(1)
     const number = numberOf(secret)
     secret.fill(0)
     return number
   }
 }
 
-/** OpenSSL throws for what is no public key, which is the peer's fault and no exception here. */
+/** OpenSSL throws for what is no public key or gives no secret, which is the peer's fault and no exception here. */
 function orNone(compute: () => Uint8Array): Uint8Array | undefined {
   try {
     return compute()
