@@ -1,7 +1,8 @@
 /** Private keys in all forms that node:tls takes, and two more: a KeyObject, and a signer. */
-import { createPrivateKey, KeyObject } from 'node:crypto'
+import { KeyObject } from 'node:crypto'
 import type { PrivateKey } from '../crypto/provider.ts'
 import { ApiMisuse } from '../errors.ts'
+import { openPrivateKey } from '../providers/node/key-object.ts'
 import {
   isEncryptedPrivateKey,
   type PrivateKeyComponents,
@@ -74,7 +75,7 @@ function decrypted(pem: string, passphrase: string | undefined): KeyObject {
       'private key: it is encrypted: give its passphrase, or decrypt it: openssl pkey -in encrypted.pem -out key.pem',
     )
   try {
-    return createPrivateKey({ key: pem, format: 'pem', passphrase })
+    return openPrivateKey({ key: pem, format: 'pem', passphrase })
   } catch (error) {
     const isCipher = (error as { code?: string }).code === 'ERR_OSSL_EVP_UNSUPPORTED'
     if (isCipher) throw apiMisuse('ERR_OSSL_EVP_UNSUPPORTED', `private key: ${oldCipher}`)

@@ -1,5 +1,5 @@
 import type { CryptoProvider, PrivateKey, PublicKey } from '../crypto/provider.ts'
-import { canSign, type SignatureScheme } from '../crypto/signature-schemes.ts'
+import { canSign, type SignatureScheme, signatureSchemeNames } from '../crypto/signature-schemes.ts'
 import { ApiMisuse, TlsError } from '../errors.ts'
 
 /** A private key that is elsewhere, in a hardware module or behind a service: what it does, and nothing of what it is. */
@@ -21,9 +21,18 @@ export interface PrivateKeySigner {
 /** Whether somebody gave a signer for a key. Throws ApiMisuse for one of whose parts are none. */
 export function isSigner(value: unknown): value is PrivateKeySigner {
   if (typeof value !== 'object' || value === null || !('sign' in value)) return false
-  const { sign, decrypt } = value as Partial<PrivateKeySigner>
-  if (typeof sign === 'function' && (decrypt === undefined || typeof decrypt === 'function')) return true
-  throw new ApiMisuse('key: of a signer, sign and decrypt (if any) are to be functions')
+  const { sign, decrypt, schemes } = value as Partial<PrivateKeySigner>
+  if (typeof sign !== 'function' || (decrypt !== undefined && typeof decrypt !== 'function'))
+    throw new ApiMisuse('key: of a signer, sign and decrypt (if any) are to be functions')
+  if (schemes !== undefined && !isSchemeList(schemes))
+    throw new ApiMisuse(
+      `key: of a signer, schemes (if any) are to be a list of names among ${signatureSchemeNames.join(', ')}`,
+    )
+  return true
+}
+
+function isSchemeList(schemes: unknown): boolean {
+  return Array.isArray(schemes) && schemes.every(name => signatureSchemeNames.includes(name))
 }
 
 /** The key that a signer stands for; its certificate says which. A signature that does not verify is withheld: it may give the key away. */
@@ -46,7 +55,8 @@ export function signerKey(
   if (publicKey.type !== 'rsa' || !signer.decrypt) return { publicKey, sign }
   const decryptRaw = async (ciphertext: Uint8Array) => {
     try {
-      return await signer.decrypt?.(ciphertext)
+      const block: unknown = await signer.decrypt?.(ciphertext)
+      return block instanceof Uint8Array ? block : undefined
     } catch {
       return undefined
     }

@@ -1,8 +1,9 @@
 /** Private keys in all forms that node:tls takes, and in ours; node:tls is the client that sees whether they work. */
 import { constants, createPrivateKey, privateDecrypt, sign, X509Certificate } from 'node:crypto'
-import { createSecureContext as createNodeContext } from 'node:tls'
+import { PassThrough } from 'node:stream'
+import { createSecureContext as createNodeContext, TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type SignatureScheme, signatureScheme } from '../../src/crypto/signature-schemes.ts'
 import { ApiMisuse } from '../../src/errors.ts'
 import {
@@ -68,6 +69,17 @@ describe('a key', () => {
     it.each(['noble', 'node'] as const)('of each sort works with provider %s', async provider => {
       for (const name of names)
         await expectToServe(name, { cert: fixture(`${name}.pem`), key: fixture(`${name}.key`), provider })
+    })
+
+    it('that is encrypted opens also where node:tls has left an error behind in OpenSSL', () => {
+      // setSession is not in Node's types.
+      const socket = new TLSSocket(new PassThrough()).on('error', () => {}) as TLSSocket & {
+        setSession(session: Buffer): void
+      }
+      onTestFinished(() => void socket.destroy())
+      const options = { cert: fixture('ec.pem'), key: keyFile('ec', 'PKCS #8, PBKDF2'), passphrase }
+      socket.setSession(Buffer.from('3082ffff', 'hex'))
+      expect(createSecureContext(options).certifiedKeys).toHaveLength(1)
     })
 
     it('may come with its own passphrase, or with that of all', () => {
@@ -248,11 +260,21 @@ describe('a signer', () => {
     ['gives nothing', async () => undefined],
     ['gives too little', async () => Buffer.alloc(48)],
     ['gives another padding', async () => Buffer.alloc(256, 1)],
+    ['gives a text', async () => '\0'.repeat(256) as unknown as Uint8Array],
   ])('whose decryption %s: as a bad padding, which shows at Finished', async (_what, decrypt) => {
     const { port } = await serve({ key: rsaSigner({ decrypt }) })
     await expect(openWithNode(port, rsaKeyExchange)).rejects.toMatchObject({
       code: 'ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC',
     })
+  })
+
+  it.each([
+    ['of a scheme that is none', ['rsa_pkcs1_md5']],
+    ['that are no list', 'rsa_pkcs1_sha256'],
+  ])('with schemes %s is refused at the start', (_what, schemes) => {
+    const key = signerOf('server', { schemes: schemes as readonly SignatureScheme[] })
+    expect(() => createSecureContext({ cert: fixture('server.pem'), key })).toThrow(ApiMisuse)
+    expect(() => createSecureContext({ cert: fixture('server.pem'), key })).toThrow(/rsa_pkcs1_sha256/)
   })
 
   it('whose decryption rejects is a key that never throws, as every key', async () => {
