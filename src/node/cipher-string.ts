@@ -55,7 +55,7 @@ export function readCipherString(list: string, choice: CipherChoice): CipherSuit
 function suitesOf(words: string, choice: CipherChoice): readonly CipherSuiteName[] {
   const suite = findCipherSuite(words)
   if (suite && choice.named.includes(suite)) return [suite]
-  const selectors = words.split('+').map(word => (notDone.has(word) ? () => false : groups[word]))
+  const selectors = words.split('+').map(word => (notDone.has(word) ? () => false : groups.get(word)))
   if (selectors.every(selector => selector !== undefined))
     return choice.grouped.filter(name => selectors.every(selects => selects(cipherSuite(name))))
   if (isNameOfAnother(words)) return []
@@ -85,22 +85,24 @@ const isAes =
 const isOfOldVersions: Selector = byMac('sha1')
 
 /** Words for many suites (openssl-ciphers(1), CIPHER STRINGS). */
-const groups: Readonly<Record<string, Selector | undefined>> = {
-  ...{ ALL: all, DEFAULT: all, HIGH: all },
-  ...{ kRSA: byKeyExchange('rsa'), RSA: byKeyExchange('rsa') },
-  ...{ kECDHE: byKeyExchange('ecdhe'), kEECDH: byKeyExchange('ecdhe') },
-  ...{ ECDHE: byKeyExchange('ecdhe'), EECDH: byKeyExchange('ecdhe'), ECDH: byKeyExchange('ecdhe') },
-  ...{ kDHE: byKeyExchange('dhe'), kEDH: byKeyExchange('dhe') },
-  ...{ DHE: byKeyExchange('dhe'), EDH: byKeyExchange('dhe'), DH: byKeyExchange('dhe') },
-  ...{ aRSA: byAuthentication('rsa'), aECDSA: byAuthentication('ecdsa'), ECDSA: byAuthentication('ecdsa') },
-  ...{ AES: isAes(), AES128: isAes(16), AES256: isAes(32), CHACHA20: isChaCha20 },
-  AESGCM: ({ cipher }) => cipher.mode === 'gcm',
-  ...{ SHA1: byMac('sha1'), SHA: byMac('sha1'), SHA256: byMac('sha256'), SHA384: byMac('sha384') },
-  'TLSv1.2': suite => !isOfOldVersions(suite),
-  // By the first version that has a suite: SHA-1 is older than TLS, and on curves it came with TLS 1.0.
-  ...{ TLSv1: isFirstOf('ecdhe'), 'TLSv1.0': isFirstOf('ecdhe') },
-  SSLv3: suite => isOfOldVersions(suite) && suite.keyExchange !== 'ecdhe',
-}
+const groups: ReadonlyMap<string, Selector> = new Map(
+  Object.entries<Selector>({
+    ...{ ALL: all, DEFAULT: all, HIGH: all },
+    ...{ kRSA: byKeyExchange('rsa'), RSA: byKeyExchange('rsa') },
+    ...{ kECDHE: byKeyExchange('ecdhe'), kEECDH: byKeyExchange('ecdhe') },
+    ...{ ECDHE: byKeyExchange('ecdhe'), EECDH: byKeyExchange('ecdhe'), ECDH: byKeyExchange('ecdhe') },
+    ...{ kDHE: byKeyExchange('dhe'), kEDH: byKeyExchange('dhe') },
+    ...{ DHE: byKeyExchange('dhe'), EDH: byKeyExchange('dhe'), DH: byKeyExchange('dhe') },
+    ...{ aRSA: byAuthentication('rsa'), aECDSA: byAuthentication('ecdsa'), ECDSA: byAuthentication('ecdsa') },
+    ...{ AES: isAes(), AES128: isAes(16), AES256: isAes(32), CHACHA20: isChaCha20 },
+    AESGCM: ({ cipher }) => cipher.mode === 'gcm',
+    ...{ SHA1: byMac('sha1'), SHA: byMac('sha1'), SHA256: byMac('sha256'), SHA384: byMac('sha384') },
+    'TLSv1.2': suite => !isOfOldVersions(suite),
+    // By the first version that has a suite: SHA-1 is older than TLS, and on curves it came with TLS 1.0.
+    ...{ TLSv1: isFirstOf('ecdhe'), 'TLSv1.0': isFirstOf('ecdhe') },
+    SSLv3: suite => isOfOldVersions(suite) && suite.keyExchange !== 'ecdhe',
+  }),
+)
 
 function isFirstOf(keyExchange: CipherSuite['keyExchange']): Selector {
   return suite => isOfOldVersions(suite) && suite.keyExchange === keyExchange

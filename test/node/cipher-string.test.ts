@@ -146,6 +146,8 @@ describe('a list that will not do', () => {
     ['a slip of the pen, which openssl passes over', 'ECDHE-RSA-AES128-GCM-SHA265:AES128-SHA'],
     ['a slip of the pen in what is taken away', 'ALL:!SHA265'],
     ["the same in an RFC's name", 'TLS_RSA_WITH_AES_128_CBC_SHA265:AES128-SHA'],
+    ["a word that is every object's", 'constructor'],
+    ['the same in what is taken away', 'ALL:!__proto__'],
     ['nothing but TLS 1.3', 'TLS_AES_128_GCM_SHA256'],
     ['nothing but RC4', 'RC4-SHA'],
     ['nothing but what only OpenSSL does', 'ADH'],
