@@ -55,6 +55,7 @@ interface ServerTerms {
   readonly requestCert?: boolean
   readonly rejectUnauthorized?: boolean
   readonly ca?: unknown
+  readonly crl?: unknown
 }
 
 /** The listeners. What is a full handshake in TLS is `null` to node:tls; an error would end the connection. */
@@ -135,27 +136,28 @@ const ticketsAreOn =
 
 const otherTerms =
   'attachSessionStore: a session was made by a server with other terms, and is not resumed; give all servers the same ' +
-  'sessionIdContext (node:tls makes it of process.argv), ciphers, requestCert, rejectUnauthorized and ca'
+  'sessionIdContext (node:tls makes it of process.argv), ciphers, requestCert, rejectUnauthorized, ca and crl'
 
 /**
  * 16 bytes over what a session must have been made under. OpenSSL itself looks at the context alone, and resumes with
  * a suite that is not allowed any more, or without the certificate that is asked for.
  */
 function policyHashOf(terms: ServerTerms): Uint8Array {
-  const { sessionIdContext, ciphers, requestCert, rejectUnauthorized, ca } = terms
-  const authorities = requestCert ? [rejectUnauthorized, digestsOf(ca)] : []
+  const { sessionIdContext, ciphers, requestCert, rejectUnauthorized, ca, crl } = terms
+  const authorities = requestCert ? [rejectUnauthorized, digestsOf(ca), digestsOf(crl)] : []
   const text = JSON.stringify([sessionIdContext ?? null, ciphers ?? null, requestCert === true, authorities])
   return new Uint8Array(createHash('sha256').update(text).digest().subarray(0, 16))
 }
 
-/** In no order of their own: two servers with the same authorities agree. */
-function digestsOf(ca: unknown): readonly string[] {
-  const all = Array.isArray(ca) ? ca : ca === undefined ? [] : [ca]
+/** In no order of their own: two servers with the same authorities agree. None given is not an empty list: node:tls then has its own. */
+function digestsOf(files: unknown): readonly string[] | null {
+  if (!files) return null
+  const all = Array.isArray(files) ? files : [files]
   return all.map(one => createHash('sha256').update(bytesOf(one)).digest('hex')).sort()
 }
 
 function bytesOf(one: unknown): string | Uint8Array {
-  return one instanceof Uint8Array ? one : String(one)
+  return ArrayBuffer.isView(one) ? new Uint8Array(one.buffer, one.byteOffset, one.byteLength) : String(one)
 }
 
 /** What OpenSSL has of the connection's session; of what it was read from, the master secret is wiped. */

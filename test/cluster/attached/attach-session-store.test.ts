@@ -9,6 +9,7 @@ import { type ConnectionOptions, connect, createServer, type TLSSocket } from 'n
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { attachSessionStore } from '../../../src/cluster/attach-session-store.ts'
+import type { ClusterSessionCache } from '../../../src/cluster/cluster-session-cache.ts'
 import { type ClusterKeys, parseClusterKeys } from '../../../src/cluster/keys.ts'
 import { storageKeyOf } from '../../../src/cluster/openssl-sessions.ts'
 import { sealSession } from '../../../src/cluster/sealed-record.ts'
@@ -254,6 +255,33 @@ test('no-auth session at a server that requires a certificate: full with Certifi
   expect(again).toMatchObject({ resumed: false, page: { client: 'client-rsa', authorized: 'true' } })
   expect(lookups(other)).toEqual({ policy: 1 })
   expect(other.errors).toEqual([])
+})
+
+describe('the terms of two servers that ask for a certificate differ', () => {
+  /** What a session would be stored under. */
+  function policyHashOf(terms: object): Uint8Array | undefined {
+    const hashes: Uint8Array[] = []
+    const openssl = { save: (_: Uint8Array, policyHash: Uint8Array) => hashes.push(policyHash) }
+    const server = Object.assign(createServer({ ...sharedTerms, requestCert: true }), terms)
+    attachSessionStore(server, { sessionCache: { openssl } as unknown as ClusterSessionCache })
+    server.emit('newSession', Buffer.alloc(32), Buffer.alloc(8), () => {})
+    return hashes[0]
+  }
+  const view = (name: string) => {
+    const { buffer, byteOffset, length } = Buffer.from(fixture(name))
+    return new DataView(buffer, byteOffset, length)
+  }
+
+  test.each([
+    ['by a list of revoked certificates', { crl: 'a list' }, {}],
+    ['by that list', { crl: 'a list' }, { crl: 'a later list' }],
+    ['by authorities in a view', { ca: view('client-ca.pem') }, { ca: view('ca.pem') }],
+    ["by an empty list of them, which is not node:tls's own", { ca: [] }, { ca: undefined }],
+  ])('%s', (_, one, other) => {
+    expect(policyHashOf(one)).toHaveLength(16)
+    expect(policyHashOf(one)).toEqual(policyHashOf({ ...one }))
+    expect(policyHashOf(one)).not.toEqual(policyHashOf(other))
+  })
 })
 
 describe('after a fatal alert', () => {
