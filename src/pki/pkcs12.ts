@@ -11,7 +11,7 @@ import { ApiMisuse } from '../errors.ts'
 
 /** What a file holds, each in the order in which it stands there. */
 export interface Pkcs12 {
-  /** PrivateKeyInfo in DER (RFC 5958 §2), decrypted. */
+  /** PrivateKeyInfo in DER (RFC 5958 §2), decrypted, to be wiped by who asked. */
   readonly privateKeys: readonly Uint8Array[]
   /** X.509 certificates in DER. */
   readonly certificates: readonly Uint8Array[]
@@ -171,6 +171,9 @@ class Pkcs12Reader {
     const oid = this.#oidOf(type)
     if (!parameters) refuse(`it is encrypted by ${oid} without parameters`)
     if (oid === Oid.pbes2) return this.#decryptPbes2(parameters, encrypted)
+    // PKCS-12PbeParams ::= SEQUENCE { salt, iterations } (RFC 7292 §C): forge would count as far as it says.
+    const [, count] = this.#children(parameters)
+    if (count) numberOf(count)
     const { pbe } = this.#forge.pki as unknown as { readonly pbe: PasswordCiphers }
     const cipher = pbe.getCipher(oid, parameters, this.#passphrase)
     cipher.update(this.#forge.util.createBuffer(encrypted))
@@ -192,6 +195,7 @@ class Pkcs12Reader {
     if (!salt || !count || !hash || !iv) refuse('its parameters are not those of PBES2')
     const key = pbkdf2Sync(this.#passphrase, bufferOf(salt), numberOf(count), keyBytes, hash)
     const decipher = createDecipheriv(cipher, key, bufferOf(iv))
+    key.fill(0)
     const start = decipher.update(encrypted, 'latin1', 'latin1')
     return start + decipher.final('latin1')
   }
@@ -233,10 +237,14 @@ function bufferOf(node: Node): Buffer {
   return Buffer.from(bytesOf(node), 'latin1')
 }
 
-/** An INTEGER that counts iterations: at least 1, and no more than Node takes. */
+/** A file may be a stranger's, with its passphrase. Java stops here too; NSS writes 600,000. */
+const maxIterations = 5_000_000
+
+/** An INTEGER that counts iterations, at least 1: in seconds of our time and not in hours. */
 function numberOf(node: Node): number {
   const number = Number.parseInt(bufferOf(node).toString('hex'), 16)
-  return number >= 1 && number < 2 ** 31 ? number : refuse(`it wants ${number} iterations`)
+  if (number >= 1 && number <= maxIterations) return number
+  return refuse(`it wants ${number} iterations, and takes 1 to ${maxIterations}`)
 }
 
 interface MacKeyInput {

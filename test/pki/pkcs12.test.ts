@@ -107,6 +107,19 @@ needs('openssl', () => {
       }
     })
 
+    it('that wants minutes of our time is refused at once', () => {
+      const ofMac = pkcs12File('ec', ['-iter', '65536'])
+      const count = ofMac.lastIndexOf(Buffer.from('0203010000', 'hex'))
+      ofMac.fill(0x7f, count + 2, count + 5)
+      expect(() => readPkcs12(ofMac, passphrase)).toThrow(
+        /it wants 8355711 iterations, and takes 1 to 5000000/,
+      )
+      // Not so slow with openssl: it takes a second to make.
+      const noMac = ['-iter', '5000001', '-nomaciter', '-certpbe', 'NONE']
+      const ofOldKey = pkcs12File('ec', ['-legacy', ...noMac])
+      expect(() => readPkcs12(ofOldKey, passphrase)).toThrow(/it wants 5000001 iterations/)
+    }, 60_000)
+
     it('every cut is refused', () => {
       const file = pkcs12File('ed25519', ['-nomaciter'])
       for (let length = 0; length < file.length; length += 7)
