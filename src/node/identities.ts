@@ -7,6 +7,7 @@ import { type Certificate, parseCertificate } from '../x509/certificate.ts'
 import { certificatesFromPem } from '../x509/certificate-pem.ts'
 import { type CertifiedKey, certify, isSameKey, usableKeyOf } from '../x509/certified-key.ts'
 import { parsePrivateKeyInfo } from '../x509/private-key.ts'
+import { schemeOf } from '../x509/signature-algorithm.ts'
 import { type KeyInput, type KeyMaker, type KeySource, readKeys } from './key-input.ts'
 import { listOf, type Pem, readBytes, readPems, readText, underCode } from './option-types.ts'
 import { type PrivateKeySigner, signerKey } from './private-key-signer.ts'
@@ -48,7 +49,7 @@ export function readIdentities(
   const passphrase = readText('passphrase', options.passphrase)
   const chains = readPems('cert', options.cert).map(readChain)
   const keys = readKeys(options.key, passphrase, maker)
-  const files = listOf(options.pfx).map(input => readFile(input, passphrase, maker))
+  const files = listOf(options.pfx).map(input => readFile(input, passphrase, { maker, provider }))
   return {
     certifiedKeys: [...pair(chains, keys, provider), ...files.map(({ certified }) => certified)].map(strong),
     authorities: files.flatMap(({ authorities }) => authorities),
@@ -59,11 +60,16 @@ export function readIdentities(
  * A certificate that came alone, with those above it that are among `authorities`, the root left out: as OpenSSL has it, so that an
  * intermediate certificate may stand in `ca`, where many people have it.
  */
-export function withIssuers(certified: CertifiedKey, authorities: readonly Certificate[]): CertifiedKey {
+export function withIssuers(
+  certified: CertifiedKey,
+  authorities: readonly Certificate[],
+  provider: Pick<CryptoProvider, 'verify'>,
+): CertifiedKey {
   if (certified.certificateList.length > 1) return certified
   const issuers = issuersOf(
     certified.leaf,
     authorities.filter(authority => !isSelfIssued(authority)),
+    provider,
   )
   return { ...certified, certificateList: [certified.leaf, ...issuers].map(({ raw }) => raw) }
 }
@@ -111,18 +117,24 @@ function unpaired(chains: readonly unknown[], sources: readonly unknown[]): ApiM
   )
 }
 
-function readFile(input: unknown, passphrase: string | undefined, maker: KeyMaker) {
+/** What a file needs that is neither in it nor of its reader. */
+interface Helpers {
+  readonly maker: KeyMaker
+  readonly provider: Pick<CryptoProvider, 'verify'>
+}
+
+function readFile(input: unknown, passphrase: string | undefined, helpers: Helpers) {
   const { buf, passphrase: own }: { buf: unknown; passphrase?: unknown } =
     typeof input === 'object' && input !== null && 'buf' in input ? input : { buf: input }
   const bytes = typeof buf === 'string' ? Buffer.from(buf, 'latin1') : readBytes('pfx', buf)
   // Node has no code of its own for a file that does not open.
   return underCode('ERR_CRYPTO_OPERATION_FAILED', () =>
-    identityOf(bytes, readText('pfx.passphrase', own) ?? passphrase, maker),
+    identityOf(bytes, readText('pfx.passphrase', own) ?? passphrase, helpers),
   )
 }
 
 /** The one key of a PKCS #12 file with its certificate, and with those above it that are not the root: a client has that one. */
-function identityOf(file: Uint8Array, passphrase: string | undefined, maker: KeyMaker) {
+function identityOf(file: Uint8Array, passphrase: string | undefined, { maker, provider }: Helpers) {
   const { privateKeys, certificates } = readPkcs12(file, passphrase)
   if (privateKeys.length !== 1)
     throw new ApiMisuse(`pfx: it holds ${privateKeys.length} private keys, wanted one and its certificate`)
@@ -138,6 +150,7 @@ function identityOf(file: Uint8Array, passphrase: string | undefined, maker: Key
     ...issuersOf(
       leaf,
       others.filter(certificate => !isSelfIssued(certificate)),
+      provider,
     ),
   ]
   return { certified: certify(chain, key), authorities: others.filter(isSelfIssued) }
@@ -151,17 +164,28 @@ function parseOwn(der: Uint8Array): Certificate {
   }
 }
 
-function issuersOf({ issuer }: Certificate, others: readonly Certificate[]): Certificate[] {
-  const next = others.find(({ subject }) => equalBytes(subject.raw, issuer.raw))
-  return next
-    ? [
-        next,
-        ...issuersOf(
-          next,
-          others.filter(other => other !== next),
-        ),
-      ]
-    : []
+/** By their names; where two have one name, as before and after a change of keys, by what they signed. */
+function issuersOf(
+  certificate: Certificate,
+  others: readonly Certificate[],
+  provider: Pick<CryptoProvider, 'verify'>,
+): Certificate[] {
+  const named = others.filter(({ subject }) => equalBytes(subject.raw, certificate.issuer.raw))
+  const isSigner = (other: Certificate) => hasSigned(other, certificate, provider)
+  const next = named.length > 1 ? (named.find(isSigner) ?? named[0]) : named[0]
+  if (!next) return []
+  const rest = others.filter(other => other !== next)
+  return [next, ...issuersOf(next, rest, provider)]
+}
+
+function hasSigned(
+  { subjectPublicKey: key }: Certificate,
+  { signatureAlgorithm: algorithm, tbsCertificate, signature }: Certificate,
+  { verify }: Pick<CryptoProvider, 'verify'>,
+): boolean {
+  if (key.type === 'unsupported' || algorithm.type === 'unsupported') return false
+  const scheme = schemeOf(algorithm, key)
+  return scheme !== undefined && verify(scheme, key, tbsCertificate, signature)
 }
 
 /** Whether its subject made it itself, as a root's (RFC 5280 §3.2). */

@@ -76,7 +76,9 @@ export function createSecureContext(options: SecureContextOptions | null = {}): 
   const identities = readIdentities(given, keyMakerOf(provider, random, given.keyWorkers), provider)
   const ca = readAuthorities(given.ca)
   const authorities = [...(ca ?? []), ...identities.authorities]
-  const certifiedKeys = identities.certifiedKeys.map(certified => withIssuers(certified, authorities))
+  const certifiedKeys = identities.certifiedKeys.map(certified =>
+    withIssuers(certified, authorities, provider),
+  )
   const anchors = given.allowPartialTrustChain === false ? authorities.filter(isSelfIssued) : authorities
   return {
     ...readAlgorithms(given, provider),

@@ -18,8 +18,9 @@ import { nobleProvider } from '../../src/providers/noble/index.ts'
 import { nodeProvider } from '../../src/providers/node/index.ts'
 import { certificatesFromPem } from '../../src/x509/certificate-pem.ts'
 import { fixture } from '../support/pair.ts'
+import { needs } from '../support/peers.ts'
 import { openWithNode, startNodeServer } from './foreign.ts'
-import { folderOf } from './key-files.ts'
+import { folderOf, openssl } from './key-files.ts'
 import { connected, ending, open, serve } from './support.ts'
 
 /** The code with which a context is refused, `undefined` when it is not. Ours is an ApiMisuse of one line. */
@@ -198,6 +199,30 @@ describe('an intermediate certificate in ca', () => {
       expect(seen).toHaveLength(3)
       expect(await namesSeen((await serve({ ...identity, ca })).port)).toEqual(seen)
     }
+  })
+
+  needs('openssl', () => {
+    it('of two with one name, as after a change of keys, is the one that signed', async () => {
+      const folder = folderOf()
+      const run = (args: string, ...more: readonly string[]) =>
+        openssl([
+          ...args.split(' ').map(word => (/\.(pem|key|csr)$/.test(word) ? folder.path(word) : word)),
+          ...more,
+        ])
+      const key = '-newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout new.key'
+      run(`req -x509 ${key} -out root.pem -subj /CN=Another`)
+      run('req -new -utf8 -key new.key -out new.csr -subj', '/O=ringtls tests/CN=Zwischenstück')
+      const other = run('x509 -req -in new.csr -CA root.pem -CAkey new.key').toString()
+      for (const ca of [
+        [other, intermediate!],
+        [intermediate!, other],
+      ]) {
+        const node = await startNodeServer({ ...identity, ca })
+        const seen = await namesSeen(node.port)
+        expect(seen).toHaveLength(3)
+        expect(await namesSeen((await serve({ ...identity, ca })).port)).toEqual(seen)
+      }
+    })
   })
 
   it('is not, where there is none, or where the certificate brought its own', async () => {
