@@ -9,7 +9,6 @@ import {
   shareBytes,
 } from '../../crypto/finite-field-exchange.ts'
 import {
-  bytesOf,
   type FiniteFieldGroup,
   type FiniteFieldName,
   finiteField,
