@@ -176,11 +176,11 @@ export class TLSSocket extends TlsStream {
 
   /** The verify_data that we sent, 12 bytes (RFC 5246 §7.4.9). */
   getFinished(): Buffer | undefined {
-    return asBuffer(this.connection?.verifyData[this.#role])
+    return asBuffer(this.tlsConnection?.verifyData[this.#role])
   }
 
   getPeerFinished(): Buffer | undefined {
-    return asBuffer(this.connection?.verifyData[this.#role === 'client' ? 'server' : 'client'])
+    return asBuffer(this.tlsConnection?.verifyData[this.#role === 'client' ? 'server' : 'client'])
   }
 
   /** RFC 5705; throws ApiMisuse before the handshake's end and after the connection's. */
@@ -190,14 +190,14 @@ export class TLSSocket extends TlsStream {
     if (bytes === 0) throw apiMisuse('ERR_OUT_OF_RANGE', 'length: came 0, wanted 1 or more')
     if (typeof label !== 'string') throw wrongType('label', 'a string', label)
     if (context !== undefined) readBytes('context', context)
-    if (!this.#established || !this.connection || this.destroyed)
+    if (!this.#established || !this.tlsConnection || this.destroyed)
       throw apiMisuse('ERR_TLS_INVALID_STATE', 'exportKeyingMaterial(): the handshake has not ended')
-    return Buffer.from(this.connection.exportKeyingMaterial(length, label, context))
+    return Buffer.from(this.tlsConnection.exportKeyingMaterial(length, label, context))
   }
 
   /** Channel binding tls-unique (RFC 5929 §3): the first Finished. Bound to the certificate only with extended master secret (RFC 7627 §6.1). */
   get tlsUnique(): Buffer | undefined {
-    return asBuffer(this.connection?.tlsUnique)
+    return asBuffer(this.tlsConnection?.tlsUnique)
   }
 
   /**
@@ -215,7 +215,7 @@ export class TLSSocket extends TlsStream {
     if (typeof size !== 'number') throw wrongType('size', 'a number', size)
     if (this.destroyed || !isSendFragmentLength(size)) return false
     this.#sendFragmentBytes = size
-    this.connection?.limitWrite(size)
+    this.tlsConnection?.limitWrite(size)
     return true
   }
 
@@ -277,7 +277,7 @@ export class TLSSocket extends TlsStream {
         return
       case 'failed':
         this.authorizationError = this.#verdictOf(event.error)
-        this.fail(this.#errorOf(event.error))
+        this.failTls(this.#errorOf(event.error))
         return
       case 'sessionForgotten':
         // A fatal alert: this session is not offered again (RFC 5246 §7.2.2).
@@ -292,7 +292,7 @@ export class TLSSocket extends TlsStream {
    * Who upgrades a stream in place may not listen for errors before the handshake has ended; node:tls tells him by this other event,
    * and crashes nothing.
    */
-  protected override fail(error: Error = connectionReset(this.#situation)): void {
+  protected override failTls(error: Error = connectionReset(this.#situation)): void {
     const isEarly = this.#isOnItsOwn && !this.#established
     if (isEarly) this.emit('_tlsError', error)
     this.destroy(isEarly && this.listenerCount('error') === 0 ? undefined : error)
@@ -300,8 +300,8 @@ export class TLSSocket extends TlsStream {
 
   #receiveEstablished(event: EstablishedEvent): void {
     const { established } = event
-    this.open()
-    if (this.#sendFragmentBytes !== undefined) this.connection?.limitWrite(this.#sendFragmentBytes)
+    this.endHandshakeTimer()
+    if (this.#sendFragmentBytes !== undefined) this.tlsConnection?.limitWrite(this.#sendFragmentBytes)
     const { config } = this.#terms
     this.#established = established
     this.#report = this.#reportOf(event)
@@ -381,8 +381,8 @@ export class TLSSocket extends TlsStream {
     return handshakeReport(established, {
       owner: sessionId.length > 0 ? this.#ownerOf(sessionId) : undefined,
       // Not what the transport has read: data may come in one piece with the handshake's last record.
-      bytesIn: this.connection?.handshakeBytesRead ?? 0,
-      ...this.measured,
+      bytesIn: this.tlsConnection?.handshakeBytesRead ?? 0,
+      ...this.handshakeMeasures,
       messages,
     })
   }

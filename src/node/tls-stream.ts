@@ -69,21 +69,21 @@ export abstract class TlsStream extends Socket {
     return this.#transport.stream
   }
 
-  /** How the connection begins; asked once, when it does. */
+  /** How the connection begins; asked when it does. */
   protected abstract beginningTerms(): SocketTerms
   /** Everything but data, which is the stream's. */
   protected abstract receiveEvent(event: ConnectionEvent): void
 
   /** Ends the stream for an error; for `undefined`: the transport was gone before the handshake. */
-  protected abstract fail(error: Error | undefined): void
+  protected abstract failTls(error: Error | undefined): void
 
   /** `undefined` before the handshake begins. */
-  protected get connection(): Connection | undefined {
+  protected get tlsConnection(): Connection | undefined {
     return this.#link?.connection
   }
 
   /** Of the handshake so far. */
-  protected get measured() {
+  protected get handshakeMeasures() {
     return {
       lookupMs: this.#link?.driver.lookupMs,
       bytesOut: this.#socket.bytesWritten ?? 0,
@@ -92,7 +92,7 @@ export abstract class TlsStream extends Socket {
   }
 
   /** The handshake has ended well: what was written meanwhile may go. */
-  protected open(): void {
+  protected endHandshakeTimer(): void {
     clearTimeout(this.#handshakeTimer)
   }
 
@@ -144,7 +144,7 @@ export abstract class TlsStream extends Socket {
     clearTimeout(this.#handshakeTimer)
     this.#idle.set(0)
     this.#link?.driver.abort()
-    if (this.connection?.state === 'failed' && error) this.#transport.linger()
+    if (this.tlsConnection?.state === 'failed' && error) this.#transport.linger()
     else this.transport.destroy()
     this.#refuseWaiting(error ?? closedError('before all was written'))
     done(error)
@@ -218,7 +218,7 @@ export abstract class TlsStream extends Socket {
     const { transport } = this
     if (this.destroyed) return
     if (transport.destroyed || !transport.writable) {
-      this.fail(transport.errored ?? undefined)
+      this.failTls(transport.errored ?? undefined)
       return
     }
     const { config, answers, lookupTimeoutMs } = this.beginningTerms()
@@ -267,7 +267,8 @@ export abstract class TlsStream extends Socket {
     this.#afterHandshake(error => {
       if (error) return done(error)
       // Bytes for a transport that takes none would be lost, and their writer told that all is well.
-      if (!this.connection?.isWritable || !this.transport.writable) return done(closedError('before a write'))
+      if (!this.tlsConnection?.isWritable || !this.transport.writable)
+        return done(closedError('before a write'))
       this.#bytesWritten += bytes.length
       this.#link?.driver.write(bytes)
       if (this.transport.writableNeedDrain) this.#whenDrained.push(done)
@@ -309,7 +310,7 @@ export abstract class TlsStream extends Socket {
     // The peer has said so before, and may still be written to.
     if (this.destroyed || this.#hasPeerEnded) return
     if (this.#link) this.#link.driver.end()
-    else this.fail(undefined)
+    else this.failTls(undefined)
     if (!this.destroyed) this.endReading()
   }
 
@@ -325,7 +326,7 @@ export abstract class TlsStream extends Socket {
   }
 
   #afterHandshake(action: Waiting): void {
-    if ((this.connection?.state ?? 'handshaking') === 'handshaking') this.#whenOpen.push(action)
+    if ((this.tlsConnection?.state ?? 'handshaking') === 'handshaking') this.#whenOpen.push(action)
     else action()
   }
 

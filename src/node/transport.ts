@@ -47,7 +47,7 @@ export class Transport {
     stream.once('end', () => this.#receive(null))
     // Not every stream destroys itself for an error that it tells of.
     stream.on('error', error => stream.destroy(error))
-    stream.push = chunk => this.#receive(chunk)
+    stream.push = (chunk, encoding) => this.#receive(chunk, encoding)
     const destroy = stream._destroy.bind(stream)
     stream._destroy = (error, done) =>
       destroy(error, failure => {
@@ -113,18 +113,17 @@ export class Transport {
     this.resume()
   }
 
-  #queueUp(chunk: Uint8Array | string): void {
-    const bytes =
-      typeof chunk === 'string' ? Buffer.from(chunk, this.stream.readableEncoding ?? 'utf8') : chunk
+  #queueUp(chunk: Uint8Array | string, encoding: BufferEncoding | null = this.stream.readableEncoding): void {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding ?? 'utf8') : chunk
     this.#queue.push(bytes)
     this.#queuedBytes += bytes.length
   }
 
   /** In the place of the stream's push(): whether it may go on. */
-  #receive(chunk: Uint8Array | string | null): boolean {
+  #receive(chunk: Uint8Array | string | null, encoding?: BufferEncoding): boolean {
     this.#isAsked = false
     if (chunk === null) this.#hasEnded = true
-    else this.#queueUp(chunk)
+    else this.#queueUp(chunk, encoding)
     this.#flush()
     return this.#wantsMore
   }
