@@ -33,6 +33,27 @@ export function parsePem(text: string, source: string): PemBlock[] {
   return blocks
 }
 
+/**
+ * Says, in one line, what was found in place of the block that was looked for, and what to do about the usual mistakes. The text itself
+ * is in no message: it may be a key.
+ */
+export function missingBlock(
+  text: string,
+  blocks: readonly PemBlock[],
+  wanted: string,
+  tool: string,
+): string {
+  const found = blocks.map(({ label }) => `"${label}"`).join(', ') || 'no PEM block'
+  return `found ${found}, wanted ${wanted}${blocks.length === 0 ? adviceOn(text, tool) : ''}`
+}
+
+function adviceOn(text: string, tool: string): string {
+  // A SEQUENCE whose length takes more than one byte, which no text begins with.
+  if (/^0[\x81-\x83]/.test(text)) return `; DER is written as PEM by: openssl ${tool} -inform DER -in FILE`
+  if (/^[^\r\n]{1,255}$/.test(text)) return '; give what the file holds, not its name'
+  return ''
+}
+
 function pemBlock(label: string, lines: readonly string[], source: string): PemBlock {
   const headerEnd = lines[0]?.includes(':') ? lines.indexOf('') : 0
   const headers = headerEnd > 0 ? lines.slice(0, headerEnd) : []

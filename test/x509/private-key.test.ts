@@ -90,6 +90,16 @@ describe('parsePrivateKey', () => {
     ['an RSA-PSS key for SHA-1', pssSha1(), /RSA-PSS with parameters that TLS does not use, wanted/],
     ['a certificate', fixture('server'), /found "CERTIFICATE", wanted/],
     ['an empty text', '', /found no PEM block, wanted/],
+    [
+      'the name of a file',
+      'pki/server.key',
+      /found no PEM block, wanted .*; give what the file holds, not its name/,
+    ],
+    [
+      'DER',
+      '\x30\x82\x01\x00\n\x02',
+      /found no PEM block, wanted .*; DER is written as PEM by: openssl pkey -inform DER/,
+    ],
     ['an Ed448 key', ed448(), /of type Ed448, wanted RSA, EC/],
   ])('%s is ApiMisuse with one line that helps', (_, pem, message) => {
     expect(() => parsePrivateKey(pem)).toThrow(ApiMisuse)
