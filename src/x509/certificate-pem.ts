@@ -1,6 +1,6 @@
 import { ApiMisuse, TlsError } from '../errors.ts'
 import { type Certificate, parseCertificate } from './certificate.ts'
-import { parsePem } from './pem.ts'
+import { missingBlock, parsePem } from './pem.ts'
 
 /**
  * The certificates of a PEM text in their order (RFC 7468 §5), at least one; other blocks are skipped, so
@@ -11,8 +11,8 @@ export function certificatesFromPem(pem: string, source: string): Certificate[] 
   const blocks = parsePem(pem, source)
   const found = blocks.filter(({ label }) => label === 'CERTIFICATE')
   if (found.length === 0) {
-    const labels = blocks.map(({ label }) => `"${label}"`).join(', ') || 'no PEM block'
-    throw new ApiMisuse(`${source}: found ${labels}, wanted at least one PEM block "CERTIFICATE"`)
+    const wanted = 'at least one PEM block "CERTIFICATE"'
+    throw new ApiMisuse(`${source}: ${missingBlock(pem, blocks, wanted, 'x509')}`)
   }
   return found.map(({ bytes }, i) => {
     try {

@@ -17,7 +17,7 @@ export function parsePem(text: string, source: string): PemBlock[] {
   const blocks: PemBlock[] = []
   let open: { label: string; lines: string[] } | undefined
   for (const line of text.split(/\r\n|\r|\n/)) {
-    const boundary = /^-----(BEGIN|END) ([!-~](?:[ -~]*[!-~])?)-----\s*$/.exec(line.replace(/^\uFEFF/, ''))
+    const boundary = boundaryIn(line.replace(/^\uFEFF/, ''))
     if (!boundary) {
       open?.lines.push(line.trim())
     } else if (boundary[1] === 'BEGIN' && !open) {
@@ -31,6 +31,37 @@ export function parsePem(text: string, source: string): PemBlock[] {
   }
   if (open) throw new ApiMisuse(`${source}: the PEM block "${open.label}" has no END; is the file complete?`)
   return blocks
+}
+
+/**
+ * The line of a boundary, its word and its label (RFC 7468 §3). No two hyphens stand side by side in a label: else a file that lost its
+ * line breaks would be one boundary, and its key a label, which messages tell.
+ */
+function boundaryIn(line: string): RegExpExecArray | null {
+  return /^-----(BEGIN|END) ([!-,.-~](?:[- ]?[!-,.-~]){0,63})-----\s*$/.exec(line)
+}
+
+/**
+ * Says, in one line, what was found in place of the block that was looked for, and what to do about the usual mistakes. The text itself
+ * is in no message: it may be a key.
+ */
+export function missingBlock(
+  text: string,
+  blocks: readonly PemBlock[],
+  wanted: string,
+  tool: string,
+): string {
+  const found = blocks.map(({ label }) => `"${label}"`).join(', ') || 'no PEM block'
+  return `found ${found}, wanted ${wanted}${blocks.length === 0 ? adviceOn(text, tool) : ''}`
+}
+
+function adviceOn(text: string, tool: string): string {
+  // A SEQUENCE whose length takes more than one byte, which no text begins with.
+  if (/^0[\x81-\x83]/.test(text)) return `; DER is written as PEM by: openssl ${tool} -inform DER -in FILE`
+  if (text.includes('-----BEGIN '))
+    return '; its line breaks are lost or moved: the line -----BEGIN is to stand by itself, without blanks before it'
+  if (/^[^\r\n]{1,255}$/.test(text)) return '; give what the file holds, not its name'
+  return ''
 }
 
 function pemBlock(label: string, lines: readonly string[], source: string): PemBlock {

@@ -22,7 +22,7 @@ import {
   wholeValue,
 } from './der.ts'
 import { keyAlgorithmName, Oid } from './object-identifiers.ts'
-import { type PemBlock, parsePem } from './pem.ts'
+import { missingBlock, type PemBlock, parsePem } from './pem.ts'
 import { type RsaKeyComponents, readRsaPrivateKey } from './rsa-private-key.ts'
 
 /** What a private key is made of; a provider makes one that works of it. Printing it shows nothing secret. */
@@ -69,10 +69,8 @@ function privateKeyBlock(pem: string): PemBlock {
   const blocks = parsePem(pem, 'private key')
   const block = blocks.find(({ label }) => label.endsWith('PRIVATE KEY'))
   if (block) return block
-  const found = blocks.map(({ label }) => `"${label}"`).join(', ') || 'no PEM block'
-  throw new ApiMisuse(
-    `private key: found ${found}, wanted a PEM block "PRIVATE KEY", "RSA PRIVATE KEY" or "EC PRIVATE KEY"`,
-  )
+  const wanted = 'a PEM block "PRIVATE KEY", "RSA PRIVATE KEY" or "EC PRIVATE KEY"'
+  throw new ApiMisuse(`private key: ${missingBlock(pem, blocks, wanted, 'pkey')}`)
 }
 
 function isEncrypted({ label, headers }: PemBlock): boolean {

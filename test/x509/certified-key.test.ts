@@ -64,6 +64,18 @@ describe('certifiedKey', () => {
       /found "PRIVATE KEY", wanted .* "CERTIFICATE"/,
     ],
     ['an empty text', '', fixture('server.key'), /found no PEM block/],
+    [
+      'the name of a file',
+      'server.pem',
+      '',
+      /wanted .* "CERTIFICATE"; give what the file holds, not its name/,
+    ],
+    [
+      'DER',
+      '\x30\x82\x01',
+      '',
+      /wanted .* "CERTIFICATE"; DER is written as PEM by: openssl x509 -inform DER/,
+    ],
     ['a certificate that is none', damaged(), fixture('server.key'), /certificate 1 of 1 is damaged/],
   ])('%s is ApiMisuse with one line that helps', (_, certificatePem, keyPem, message) => {
     const make = () => certifiedKey(certificatePem, keyPem, privateKey)

@@ -90,11 +90,29 @@ describe('parsePrivateKey', () => {
     ['an RSA-PSS key for SHA-1', pssSha1(), /RSA-PSS with parameters that TLS does not use, wanted/],
     ['a certificate', fixture('server'), /found "CERTIFICATE", wanted/],
     ['an empty text', '', /found no PEM block, wanted/],
+    // As environment variables and YAML do to it. All of the key is one line then, and none of it may be told.
+    [
+      'a text without its line breaks',
+      oneLine(''),
+      /^private key: found no PEM block, .*; its line breaks are lost/,
+    ],
+    ['blanks in their place', oneLine(' '), /^private key: found no PEM block, .*; its line breaks are lost/],
+    ['\\n in their place', oneLine('\\n'), /^private key: found no PEM block, .*; its line breaks are lost/],
+    [
+      'the name of a file',
+      'pki/server.key',
+      /found no PEM block, wanted .*; give what the file holds, not its name/,
+    ],
+    [
+      'DER',
+      '\x30\x82\x01\x00\n\x02',
+      /found no PEM block, wanted .*; DER is written as PEM by: openssl pkey -inform DER/,
+    ],
     ['an Ed448 key', ed448(), /of type Ed448, wanted RSA, EC/],
   ])('%s is ApiMisuse with one line that helps', (_, pem, message) => {
     expect(() => parsePrivateKey(pem)).toThrow(ApiMisuse)
     expect(() => parsePrivateKey(pem)).toThrow(message)
-    expect(() => parsePrivateKey(pem)).toThrow(/^[^\n]+$/)
+    expect(() => parsePrivateKey(pem)).toThrow(/^[^\n]{1,250}$/)
   })
 
   test.each(['server.key', 'server.pkcs1'])('every changed byte of %s is noticed', name => {
@@ -223,4 +241,8 @@ function derOf(pem: string): { label: string; der: Buffer } {
 
 function toPem(label: string, der: Buffer): string {
   return `-----BEGIN ${label}-----\n${der.toString('base64')}\n-----END ${label}-----\n`
+}
+
+function oneLine(separator: string): string {
+  return fixture('server.key').trim().replaceAll('\n', separator)
 }
