@@ -5,7 +5,12 @@ import { describe, expect, test } from 'vitest'
 import { needs, type Peer, runPeer } from '../support/peers.ts'
 
 /** How each is made to say a word, or at least to start, and the exit code that it ends with. */
-const trials: Readonly<Record<Peer, { readonly args: readonly string[]; readonly exitCode: number }>> = {
+const trials: Readonly<
+  Record<
+    Peer,
+    { readonly args: readonly string[]; readonly exitCode: number; readonly writesToInput?: boolean }
+  >
+> = {
   openssl: { args: ['version'], exitCode: 0 },
   curl: { args: ['--version'], exitCode: 0 },
   'gnutls-cli': { args: ['--version'], exitCode: 0 },
@@ -28,8 +33,8 @@ const trials: Readonly<Record<Peer, { readonly args: readonly string[]; readonly
   'node-24': { args: ['--version'], exitCode: 0 },
   memcached: { args: ['--version'], exitCode: 0 },
   dovecot: { args: ['--version'], exitCode: 0 },
-  // It says so on standard input, of all places.
-  vsftpd: { args: ['/no/such/file'], exitCode: 2 },
+  // It says so on standard input, of all places, which must be open then.
+  vsftpd: { args: ['/no/such/file'], exitCode: 2, writesToInput: true },
   // Nothing to do, so they end.
   go: { args: [], exitCode: 0 },
   java: { args: [], exitCode: 0 },
@@ -42,8 +47,8 @@ describe('the peers', () => {
   for (const peer of peers) {
     needs(peer, () => {
       test(`${peer} starts`, async () => {
-        const { args, exitCode } = trials[peer]
-        const outcome = await runPeer(peer, args, { input: '' })
+        const { args, exitCode, writesToInput = false } = trials[peer]
+        const outcome = await runPeer(peer, args, writesToInput ? {} : { input: '' })
         expect(outcome).toMatchObject({ exitCode })
         if (exitCode === 0 && args.length > 0) expect(outcome.stdout + outcome.stderr).toMatch(/\d+\.\d+/)
       })
