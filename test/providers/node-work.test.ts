@@ -1,7 +1,7 @@
 /** What providers/node asks of OpenSSL, where the result would not show it: how much work, and which. */
 import * as crypto from 'node:crypto'
 import { beforeEach, expect, test, vi } from 'vitest'
-import { numberOf } from '../../src/crypto/finite-fields.ts'
+import { bytesOf, numberOf } from '../../src/crypto/finite-fields.ts'
 import { nodeProvider, privateKey } from '../../src/providers/node/index.ts'
 import { rsaComponentsOf } from '../support/node-keys.ts'
 
@@ -42,4 +42,13 @@ test("a peer's own prime is not tested for being one, which takes OpenSSL second
   const create = vi.mocked(crypto.createDiffieHellman)
   nodeProvider.keyShare({ p: 2n ** 2203n - 1n, g: 3n }, crypto.randomBytes).wipe()
   expect(create).not.toHaveBeenCalled()
+})
+
+test('a group in which powers vanish is refused, and so is such a share: neither is an exception of OpenSSL', () => {
+  const q = 2n ** 1030n + 1n
+  expect(() => nodeProvider.keyShare({ p: q * q, g: q }, crypto.randomBytes)).toThrow(
+    expect.objectContaining({ name: 'TlsError', code: 'BAD_DH_GROUP' }),
+  )
+  const share = nodeProvider.keyShare({ p: q * q, g: 2n }, crypto.randomBytes)
+  expect(share.agree(bytesOf(q))).toBeUndefined()
 })
