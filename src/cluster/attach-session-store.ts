@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { type EventEmitter, errorMonitor } from 'node:events'
-import type { Server, TLSSocket } from 'node:tls'
+import { Server, type TLSSocket } from 'node:tls'
 import { ApiMisuse } from '../errors.ts'
 import { type ClusterLog, silentLog } from './cluster-log.ts'
-import type { ClusterSessionCache } from './cluster-session-cache.ts'
+import { ClusterSessionCache } from './cluster-session-cache.ts'
 import { type OpensslSession, readOpensslSession } from './openssl-session.ts'
 import type { OpensslLookup } from './openssl-sessions.ts'
 import { defaultStoreTimeouts, withinBudget } from './time-budget.ts'
@@ -31,6 +31,7 @@ export function attachSessionStore(
   cluster: { readonly sessionCache: ClusterSessionCache },
   options: AttachOptions = {},
 ): () => void {
+  requireAttachable(server, cluster)
   if (server.listenerCount('resumeSession') + server.listenerCount('newSession') > 0) {
     throw new ApiMisuse(
       "the server has a listener for 'newSession' or 'resumeSession' already; remove it, since node:tls takes one answer",
@@ -46,6 +47,19 @@ export function attachSessionStore(
   return () => {
     for (const [event, listener] of listeners) server.off(event, listener)
   }
+}
+
+/** What else is given here by mistake would keep nothing, and only with the first session would anybody know. */
+function requireAttachable(server: unknown, cluster: unknown): void {
+  if (!(server instanceof Server))
+    throw new ApiMisuse(
+      'attachSessionStore is for servers of node:tls, node:https and node:http2: give one of ringtls the option `cluster`',
+    )
+  const { sessionCache } = (cluster ?? {}) as { readonly sessionCache?: unknown }
+  if (!(sessionCache instanceof ClusterSessionCache))
+    throw new ApiMisuse(
+      'attachSessionStore: wanted what joinCluster or joinEngine gave, or { sessionCache: new ClusterSessionCache(...) }',
+    )
 }
 
 /** What a server of node:tls says of itself, and its types do not. Each is assigned again by `setSecureContext`. */

@@ -2,9 +2,10 @@
  * The rows of docs/beside-node-tls.md once more, to servers of node:tls that keep their sessions in a cluster's store:
  * as far as node:tls lets us, they get what ours have. The client is node:tls, without tickets.
  */
+
 import { X509Certificate } from 'node:crypto'
 import { errorMonitor, once } from 'node:events'
-import { connect as connectTcp } from 'node:net'
+import { connect as connectTcp, createServer as createNetServer } from 'node:net'
 import { type ConnectionOptions, connect, createServer, type TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -467,6 +468,14 @@ describe('attaching', () => {
       const server = createServer(sharedTerms).on(event, () => {})
       expect(() => attachSessionStore(server, { sessionCache: cache })).toThrow(ApiMisuse)
     }
+  })
+
+  test('to what is no server of node:tls, or with what has no sessions, says what to do', () => {
+    const sessionCache = cacheOn(new TestStore())
+    const foreign = createNetServer() as ReturnType<typeof createServer>
+    expect(() => attachSessionStore(foreign, { sessionCache })).toThrow('the option `cluster`')
+    for (const cluster of [{}, undefined, { sessionCache: new Map() }])
+      expect(() => attachSessionStore(createServer(sharedTerms), cluster as never)).toThrow('joinCluster')
   })
 
   test('detached, the server is as it was', async () => {
