@@ -3,7 +3,7 @@ import { type EventEmitter, errorMonitor } from 'node:events'
 import { Server, type TLSSocket } from 'node:tls'
 import { ApiMisuse } from '../errors.ts'
 import { type ClusterLog, silentLog } from './cluster-log.ts'
-import { ClusterSessionCache } from './cluster-session-cache.ts'
+import type { ClusterSessionCache } from './cluster-session-cache.ts'
 import { type OpensslSession, readOpensslSession } from './openssl-session.ts'
 import type { OpensslLookup } from './openssl-sessions.ts'
 import { defaultStoreTimeouts, withinBudget } from './time-budget.ts'
@@ -55,8 +55,8 @@ function requireAttachable(server: unknown, cluster: unknown): void {
     throw new ApiMisuse(
       'attachSessionStore is for servers of node:tls, node:https and node:http2: give one of ringtls the option `cluster`',
     )
-  const { sessionCache } = (cluster ?? {}) as { readonly sessionCache?: unknown }
-  if (!(sessionCache instanceof ClusterSessionCache))
+  const { sessionCache } = (cluster ?? {}) as { readonly sessionCache?: Partial<ClusterSessionCache> }
+  if (!sessionCache?.openssl)
     throw new ApiMisuse(
       'attachSessionStore: wanted what joinCluster or joinEngine gave, or { sessionCache: new ClusterSessionCache(...) }',
     )
