@@ -8,9 +8,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const deadlineMs = 180_000
 
 describe.concurrent('300 short connections and 100 open ones', () => {
-  // A quarter, not the 5 % of 10,000: what is loaded and compiled late counts for more among few.
   test('nothing is left of them', async () => {
-    const { exitCode, stdout, stderr } = await leaks('--slack', '25')
+    const { exitCode, stdout, stderr } = await leaks()
     expect(stderr).toBe('')
     expect(stdout).toMatch(/^with 100 open: .* 200 sockets, /m)
     expect(stdout).toMatch(/^when they are closed: .* 0 handles and timers$/m)
@@ -19,7 +18,7 @@ describe.concurrent('300 short connections and 100 open ones', () => {
   }, 200_000)
 
   test('what is kept is found', async () => {
-    const { exitCode, stdout } = await leaks('--slack', '25', '--leak')
+    const { exitCode, stdout } = await leaks('--leak')
     expect(stdout).toMatch(/^LEAK: short connections: the heap grew by \d+/m)
     expect(stdout).toMatch(/^LEAK: open connections: \d{3} sockets are still there$/m)
     expect(exitCode).toBe(1)

@@ -165,6 +165,10 @@ needs('npm-registry', () =>
         )
       })
 
+      test('JavaScript: HTTPS with keys in worker threads, HTTP/2', async () => {
+        expect(await run('others.js', ...certificates)).toBe('HTTP/1.1\nHTTP/2.0\n')
+      })
+
       test('TypeScript, as compiled above', async () => {
         expect(await run('compiled/handshakes.js', ...certificates)).toBe('hello, TLSv1.2, http/1.1\n')
         expect(await run('compiled/required.cjs')).toBe("{ miss: 'miss' }\n")

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { type CipherSuiteName, cipherSuiteNames } from 'ringtls'
 import type { ClusterInfo, joinCluster, SessionStore } from 'ringtls/cluster'
 import type { Driver, Timers } from 'ringtls/driver'
+import type { Http2SecureServer } from 'ringtls/http2'
+import { Agent, type ServerOptions as HttpsOptions } from 'ringtls/https'
 import {
   type ConnectionOptions,
   connect,
@@ -13,11 +15,21 @@ import {
   type TLSSocket,
 } from 'ringtls/node'
 import { nobleProvider } from 'ringtls/providers/noble'
+import { nodeProvider } from 'ringtls/providers/node'
 
 // What is only named is still type-checked.
-export type Named = [ClusterInfo, SessionStore, Timers, typeof joinCluster, typeof Driver]
+export type Named = [
+  ClusterInfo,
+  SessionStore,
+  Timers,
+  typeof joinCluster,
+  typeof Driver,
+  HttpsOptions,
+  Http2SecureServer,
+]
+new Agent({ maxCachedSessions: 10 }).destroy()
 
-const suites: readonly CipherSuiteName[] = nobleProvider.cipherSuites
+const suites: readonly CipherSuiteName[] = [...nobleProvider.cipherSuites, ...nodeProvider.cipherSuites]
 if (!suites.every(name => cipherSuiteNames.includes(name))) throw new Error('a suite that has no name')
 
 const [cert, key, ca] = process.argv.slice(2).map(file => readFileSync(file)) as [Buffer, Buffer, Buffer]
