@@ -69,14 +69,13 @@ function sockets(
       })
       server.on('error', () => {})
       client.on('error', reject)
-      client.on('session', made => {
-        session = resumed ? made : undefined
-      })
       client.on('secureConnect', () => {
         const isReused = client.isSessionReused()
+        const isWrong = session !== undefined && isReused !== resumed
+        session = resumed ? client.getSession() : undefined
         client.destroy()
         server.destroy()
-        if (session && isReused !== resumed) reject(new Error('not the handshake to be measured'))
+        if (isWrong || (resumed && !session)) reject(new Error('not the handshake to be measured'))
         else setImmediate(resolve)
       })
     })
