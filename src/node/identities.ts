@@ -1,6 +1,6 @@
 /** Certificates and the keys that belong to them, put together by their public keys. */
 import { equalBytes } from '../bytes.ts'
-import type { CryptoProvider } from '../crypto/provider.ts'
+import type { CryptoProvider, PrivateKey } from '../crypto/provider.ts'
 import { ApiMisuse } from '../errors.ts'
 import { readPkcs12 } from '../pki/pkcs12.ts'
 import { type Certificate, parseCertificate } from '../x509/certificate.ts'
@@ -79,7 +79,7 @@ function readChain(pem: string): Certificate[] {
   return pem.includes('-----BEGIN CERTIFICATE-----') ? read() : underCode('ERR_OSSL_PEM_NO_START_LINE', read)
 }
 
-/** Each certificate with its key, and one key may serve several. What is left over is a mistake: it would lie there unused. */
+/** Each certificate with its key, and one key may serve several, given once or for each. One that fits none is a mistake: it would lie there unused. */
 function pair(
   chains: readonly Certificate[][],
   sources: readonly KeySource[],
@@ -87,7 +87,8 @@ function pair(
 ): CertifiedKey[] {
   const keys = sources.flatMap(source => ('key' in source ? [source.key] : []))
   const signers = sources.flatMap(source => ('signer' in source ? [source.signer] : []))
-  const unused = new Set(keys)
+  const fits = ({ publicKey }: PrivateKey) =>
+    chains.some(chain => isSameKey(chain[0]!.subjectPublicKey, publicKey))
   const certifiedKeys = chains.map((chain, i) => {
     const key = keys.find(({ publicKey }) => isSameKey(chain[0]!.subjectPublicKey, publicKey))
     const signer = key ? undefined : signers.shift()
@@ -95,10 +96,9 @@ function pair(
     if (!key && sources.length !== chains.length) throw unpaired(chains, sources)
     // Where none fits, the one in its place is what was meant, and `certify` says what is wrong with it.
     const meant = key ?? keys[i] ?? keys[0]!
-    unused.delete(meant)
     return underCode('ERR_OSSL_X509_KEY_VALUES_MISMATCH', () => certify(chain, meant))
   })
-  if (unused.size > 0 || signers.length > 0) throw unpaired(chains, sources)
+  if (!keys.every(fits) || signers.length > 0) throw unpaired(chains, sources)
   return certifiedKeys
 }
 

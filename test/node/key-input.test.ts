@@ -333,6 +333,13 @@ describe('several', () => {
     expect(certifiedKeys[0]!.key).toBe(certifiedKeys[2]!.key)
   })
 
+  it('the same key may be given for each of its certificates, as node:tls takes it', () => {
+    const [cert, key] = ['server.pem', 'server.key'].map(fixture)
+    const options = { cert: [cert!, cert!], key: [key!, key!] }
+    expect(() => createNodeContext(options)).not.toThrow()
+    expect(createSecureContext(options).certifiedKeys).toHaveLength(2)
+  })
+
   it.each([
     ['a certificate too many', [fixture('server.pem'), fixture('ec.pem')], [fixture('server.key')]],
     ['a key too many', [fixture('server.pem')], [fixture('server.key'), fixture('ec.key')]],
