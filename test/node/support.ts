@@ -7,7 +7,7 @@ import {
   type Socket,
 } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import {
   type ConnectionOptions,
   connect,
@@ -62,6 +62,12 @@ export function ending(socket: TLSSocket): Promise<string[]> {
     socket.once('close', () => resolve([...seen, 'close']))
   })
 }
+
+/**
+ * How a connection to a port ends where nobody listens any more. A child process that another test starts at this moment has the
+ * listener too until it becomes another program, and what comes in between is reset.
+ */
+export const refused: string = expect.stringMatching(/^error ECONN(REFUSED|RESET)$/)
 
 export function codeOf(error: Error): string {
   return 'code' in error ? String(error.code) : error.message
