@@ -93,7 +93,8 @@ export class Stage {
   async visit(address: BackEnd, session?: Uint8Array): Promise<Visit> {
     const ca = readFileSync(this.#path('ca.pem'), 'utf8')
     const options = { ...address, servername: 'localhost', ca, ciphers }
-    const socket = connect({ ...options, ...(session ? { session } : {}) })
+    // The story is about session IDs: no ticket is asked for.
+    const socket = connect({ ...options, tickets: false, ...(session ? { session } : {}) })
     const { body } = await fetchOverHttp(socket, { path: '/', host: 'localhost' })
     const page = body.toString('utf8')
     const id = /^server: (.*)$/m.exec(page)?.[1] ?? ''
