@@ -124,6 +124,30 @@ export const cipherSuites = {
 
 export type CipherSuiteName = keyof typeof cipherSuites
 
+/** The ciphers that authenticate (RFC 5116), by mode and bits of the key. */
+export type AeadName = 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305'
+
+/**
+ * An order of preference for providers: authenticated encryption before CBC; forward secrecy first, on curves before in finite fields; the
+ * AEADs as given, the fastest first, which is not the same one everywhere; of CBC the stronger hash first.
+ */
+export function preferredSuites(aeads: readonly AeadName[]): readonly CipherSuiteName[] {
+  const rankOf = ({ keyExchange, cipher }: CipherSuite) => [
+    cipher.mode === 'cbc' ? 1 : 0,
+    ['ecdhe', 'dhe', 'rsa'].indexOf(keyExchange),
+    cipher.mode === 'cbc' && cipher.mac === 'sha1' ? 1 : 0,
+    cipher.mode === 'cbc' ? cipher.keyLength : aeads.indexOf(aeadOf(cipher)),
+  ]
+  const ranked = cipherSuiteNames.map(name => ({ name, rank: rankOf(cipherSuite(name)) }))
+  ranked.sort((a, b) => a.rank.map((rank, i) => rank - b.rank[i]!).find(difference => difference !== 0) ?? 0)
+  return ranked.map(({ name }) => name)
+}
+
+function aeadOf({ mode, keyLength }: Exclude<BulkCipher, { readonly mode: 'cbc' }>): AeadName {
+  if (mode === 'chacha20-poly1305') return mode
+  return keyLength === 16 ? 'aes-128-gcm' : 'aes-256-gcm'
+}
+
 /** The suite of a name. */
 export function cipherSuite(name: CipherSuiteName): CipherSuite {
   return cipherSuites[name]

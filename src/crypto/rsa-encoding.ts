@@ -4,8 +4,9 @@
  */
 import { concatBytes, equalBytes, fromHex } from '../bytes.ts'
 import { ApiMisuse, TlsError } from '../errors.ts'
+import { bitLength } from './finite-fields.ts'
 import type { HashAlgorithm, RandomBytes, RsaPublicKey } from './provider.ts'
-import { hashLength } from './signature-schemes.ts'
+import { canSign, hashLength, type SignatureScheme, signatureScheme } from './signature-schemes.ts'
 
 /** A hash function of whole messages, as a provider has it. */
 export interface Digest {
@@ -20,6 +21,29 @@ const digestInfoPrefix: Readonly<Record<HashAlgorithm, Uint8Array>> = {
   sha256: fromHex('3031300d060960864801650304020105000420'),
   sha384: fromHex('3041300d060960864801650304020205000430'),
   sha512: fromHex('3051300d060960864801650304020305000440'),
+}
+
+/** What a signature of a scheme is made on. */
+export interface SignatureWanted {
+  readonly scheme: SignatureScheme
+  readonly message: Uint8Array
+  readonly digestWith: (algorithm: HashAlgorithm) => Digest
+  /** For the salt of PSS. */
+  readonly random: RandomBytes
+}
+
+/** The k bytes that the private operation makes a signature of (RFC 8017 §8.1.1, RFC 8017 §8.2.1). Throws ApiMisuse for a scheme that the key cannot do. */
+export function encodeForSignature(
+  key: RsaPublicKey,
+  { scheme, message, digestWith, random }: SignatureWanted,
+): Uint8Array {
+  const { algorithm, hash } = signatureScheme(scheme)
+  if (!canSign(key, scheme) || !hash)
+    throw new ApiMisuse(`this RSA key of ${key.modulusLength} bytes makes no signature of scheme ${scheme}`)
+  const digest = digestWith(hash)
+  return algorithm === 'pss'
+    ? encodePss(digest, message, random(hashLength[hash]), key)
+    : encodePkcs1(digest, message, key)
 }
 
 /** EMSA-PKCS1-v1_5 (RFC 8017 §9.2): 00 01, ff and more ff, 00, DigestInfo; k bytes. */
@@ -38,12 +62,7 @@ export function encodePkcs1(
  *
  *     DB = 00 .. 00 01 salt        H = Hash(00 x 8, Hash(message), salt)        EM = DB ^ MGF1(H), H, bc
  */
-export function encodePss(
-  digest: Digest,
-  message: Uint8Array,
-  salt: Uint8Array,
-  key: RsaPublicKey,
-): Uint8Array {
+function encodePss(digest: Digest, message: Uint8Array, salt: Uint8Array, key: RsaPublicKey): Uint8Array {
   const h = saltedHash(digest, message, salt)
   const { length, topMask } = pssShape(key)
   const db = new Uint8Array(length - h.length - 1)
@@ -77,7 +96,7 @@ export function verifyPss(
 
 /** `emLen` of `emBits`, one bit less than the modulus has, and the bits of its first byte that are in use. */
 function pssShape({ modulus }: RsaPublicKey): { length: number; topMask: number } {
-  const bits = modulus.toString(2).length - 1
+  const bits = bitLength(modulus) - 1
   const length = Math.ceil(bits / 8)
   return { length, topMask: 0xff >> (8 * length - bits) }
 }

@@ -1,3 +1,4 @@
+import { bitLength } from './finite-fields.ts'
 import type { HashAlgorithm, PublicKey } from './provider.ts'
 
 /** How a scheme signs, and with which sort of key. */
@@ -83,8 +84,15 @@ export function findSignatureScheme(name: string): SignatureScheme | undefined {
 
 function opensslNames(name: SignatureScheme): string[] {
   const { algorithm, hash } = signatureScheme(name)
-  const keys = { pkcs1: ['rsa'], pss: ['rsa-pss', 'pss'], ecdsa: ['ecdsa'], eddsa: [] }[algorithm]
-  return keys.map(key => `${key}+${hash}`)
+  if (algorithm === 'eddsa') return []
+  return [opensslSchemeName(name).toLowerCase(), ...(algorithm === 'pss' ? [`pss+${hash}`] : [])]
+}
+
+/** What OpenSSL calls a scheme: `RSA-PSS+SHA256`, for either sort of key; of Ed25519, which hashes by itself, `Ed25519+UNDEF`. */
+export function opensslSchemeName(name: SignatureScheme): string {
+  const { algorithm, hash } = signatureScheme(name)
+  const signature = { pkcs1: 'RSA', pss: 'RSA-PSS', ecdsa: 'ECDSA', eddsa: 'Ed25519' }[algorithm]
+  return `${signature}+${hash?.toUpperCase() ?? 'UNDEF'}`
 }
 
 /** SHA-1 and SHA-224: nobody signs with them today unless a configuration names them for an old peer (RFC 9155 §2). */
@@ -115,6 +123,6 @@ export function canSign(key: PublicKey, name: SignatureScheme): boolean {
   if (key.type === 'ec' || key.type === 'ed25519' || !hash) return true
   if (algorithm === 'pkcs1') return key.modulusLength >= digestInfoOverhead(hash) + hashLength[hash] + 11
   // The salt is as long as the hash; the encoding is one bit shorter than the modulus.
-  const room = Math.ceil((key.modulus.toString(2).length - 1) / 8)
+  const room = Math.ceil((bitLength(key.modulus) - 1) / 8)
   return room >= 2 * hashLength[hash] + 2 && (key.pssHash === undefined || key.pssHash === hash)
 }

@@ -16,3 +16,12 @@ export class CallbackError extends Error {
     this.given = error
   }
 }
+
+/** Asks an application's callback; what it throws, a misuse of ours among it, ends this handshake and not the process. */
+export function askApplication<T>(callback: string, ask: () => T): T {
+  try {
+    return ask()
+  } catch (error) {
+    throw new CallbackError(callback, error)
+  }
+}

@@ -1,4 +1,4 @@
-import { apiMisuse, CallbackError } from './api-misuse.ts'
+import { apiMisuse, askApplication, CallbackError } from './api-misuse.ts'
 import { readBytes, wrongType } from './option-types.ts'
 
 /**
@@ -57,7 +57,8 @@ export function protocolSelector(
   callback: (question: ProtocolQuestion) => string | undefined,
 ): (offered: readonly string[], serverName: string | undefined) => string | undefined {
   return (offered, serverName) => {
-    const selected = answerOf(callback, { servername: serverName ?? '', protocols: [...offered] })
+    const question = { servername: serverName ?? '', protocols: [...offered] }
+    const selected = askApplication('ALPNCallback', () => callback(question))
     if (selected !== undefined && !offered.includes(selected))
       // Our caller's fault, and still an alert: an exception would end the whole server.
       throw new CallbackError(
@@ -68,17 +69,5 @@ export function protocolSelector(
         ),
       )
     return selected
-  }
-}
-
-/** Also a misuse of the callback's own, of a context or a socket say, is a fault of this handshake to the client. */
-function answerOf(
-  callback: (question: ProtocolQuestion) => string | undefined,
-  question: ProtocolQuestion,
-): string | undefined {
-  try {
-    return callback(question)
-  } catch (error) {
-    throw new CallbackError('ALPNCallback', error)
   }
 }

@@ -7,7 +7,7 @@ import type { ClientConfig, TracedMessage } from '../handshake/config.ts'
 import type { Ask, VerifiedPeer } from '../handshake/effects.ts'
 import { type ClientSession, decodeClientSession } from '../session/client-session.ts'
 import { isDnsName } from '../x509/host-name.ts'
-import { CallbackError } from './api-misuse.ts'
+import { askApplication, CallbackError } from './api-misuse.ts'
 import { type ProtocolList, readProtocols } from './application-protocols.ts'
 import { type FragmentLength, readFragmentLength, readRecordSizeLimit } from './fragment-limits.ts'
 import { readBytes, readFunction } from './option-types.ts'
@@ -106,7 +106,7 @@ function verifierOf(
       ask.chain.map(({ raw }) => raw),
       anchors,
     )
-    const given = askApplication(() =>
+    const given = askApplication('checkServerIdentity', () =>
       checkServerIdentity(ask.peerName, peerCertificateOf(chain, true) as PeerCertificate),
     )
     if (!given || !verified.verified) return verified
@@ -115,14 +115,6 @@ function verifierOf(
     if (rejectUnauthorized) throw refusal
     onRefusal(refusal)
     return { ...verified, verified: false }
-  }
-}
-
-function askApplication<T>(ask: () => T): T {
-  try {
-    return ask()
-  } catch (error) {
-    throw new CallbackError('checkServerIdentity', error)
   }
 }
 

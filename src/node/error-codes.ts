@@ -10,6 +10,7 @@ import {
   PeerAlert,
   type TlsError,
 } from '../errors.ts'
+import { CallbackError } from './api-misuse.ts'
 import { peerCertificateOf } from './peer-certificate.ts'
 
 /** Whom a client was to connect to, by its options. */
@@ -31,8 +32,9 @@ export interface Situation {
   readonly peerName?: string
 }
 
-/** What a socket emits for a fault that was found here, or that the peer told of. */
+/** What a socket emits for a fault that was found here, or that the peer told of. An application's own error comes back as it was. */
 export function nodeError(fault: TlsError | PeerAlert, situation: Situation): Error {
+  if (fault.cause instanceof CallbackError) return fault.cause.given
   if (fault instanceof PeerAlert) return protocolError(fault, reasonOfAlert(fault))
   const { code, detail } = fault
   const isClosure = code === 'TRUNCATED' || code === 'ABORTED'

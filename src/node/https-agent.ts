@@ -1,5 +1,5 @@
 /** Where HTTPS requests get their connections: the agent of node:https on our TLS, and the same for undici. */
-import { createHash, randomUUID } from 'node:crypto'
+import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 import type {
   Agent as HttpAgent,
   AgentOptions as HttpAgentOptions,
@@ -82,9 +82,12 @@ export class Agent extends NodeAgent {
   }
 }
 
+/** Names get printed: a passphrase in one must not be found by trying, so the digest is under a key of this process. */
+const nameKey = randomBytes(32)
+
 /** Of equal text and bytes the same digest; of what cannot be read, such as a KeyObject or a signer, only for itself. */
 function digestOf(value: unknown): string {
-  return createHash('sha256')
+  return createHmac('sha256', nameKey)
     .update(JSON.stringify(readable(value)))
     .digest('base64url')
 }

@@ -1,5 +1,6 @@
 /** Certificates and the keys that belong to them, put together by their public keys. */
 import { equalBytes } from '../bytes.ts'
+import { bitLength } from '../crypto/finite-fields.ts'
 import type { CryptoProvider, PrivateKey } from '../crypto/provider.ts'
 import { ApiMisuse } from '../errors.ts'
 import { readPkcs12 } from '../pki/pkcs12.ts'
@@ -198,7 +199,7 @@ const minModulusBits = 2048
 /** Peers refuse a short RSA key (RFC 9325 §4.5): whoever has one learns it at the start, and not from his users. */
 function strong(certified: CertifiedKey): CertifiedKey {
   const { publicKey } = certified.key
-  const bits = 'modulus' in publicKey ? publicKey.modulus.toString(2).length : minModulusBits
+  const bits = 'modulus' in publicKey ? bitLength(publicKey.modulus) : minModulusBits
   if (bits < minModulusBits)
     throw new ApiMisuse(
       `private key: an RSA key of ${bits} bits, wanted ${minModulusBits} or more; make one: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem`,

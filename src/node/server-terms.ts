@@ -105,7 +105,7 @@ export interface ServerHooks {
   readonly drawTicketKeys?: (random: RandomBytes) => Secret
 }
 
-/** The terms that options make; throws ApiMisuse for those with which no handshake could ever end well. */
+/** The terms that options make; throws ApiMisuse for those that exclude each other, are of a wrong type, or would refuse every client. */
 export function serverTermsOf(options: ServerSocketOptions, hooks: ServerHooks = {}): ServerTerms {
   const { names, events } = hooks
   const context = contextOf(options)

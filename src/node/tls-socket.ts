@@ -4,12 +4,13 @@ import type { CipherNameAndProtocol, DetailedPeerCertificate, PeerCertificate } 
 import { emptyBytes, equalBytes, toHex } from '../bytes.ts'
 import type { ConnectionEvent } from '../connection/connection.ts'
 import { type CipherSuite, cipherSuite } from '../crypto/cipher-suites.ts'
+import { opensslSchemeName, type SignatureScheme } from '../crypto/signature-schemes.ts'
 import { type FaultCode, type PeerAlert, TlsError } from '../errors.ts'
 import type { ClientConfig, ServerConfig, TracedMessage } from '../handshake/config.ts'
 import type { Established } from '../handshake/flow.ts'
 import { type ClientSession, encodeClientSession } from '../session/client-session.ts'
 import { maxPeerCertificateBytes } from '../session/session-record.ts'
-import { apiMisuse, CallbackError } from './api-misuse.ts'
+import { apiMisuse } from './api-misuse.ts'
 import { tlsServerEndPoint } from './channel-binding.ts'
 import { type ClientSocketOptions, clientTermsOf, namesOf, readSession } from './client-terms.ts'
 import { type EphemeralKeyInfo, ephemeralKeyInfo, type NoKey } from './ephemeral-key.ts'
@@ -25,7 +26,6 @@ import { type HandshakeReport, handshakeReport } from './handshake-report.ts'
 import { readBytes, readCount, readFunction, readObject, wrongType } from './option-types.ts'
 import { type NoCertificate, peerCertificateOf, withAnchors, x509CertificateOf } from './peer-certificate.ts'
 import { type ServerSocketOptions, serverSocketTerms, serverTermsOf, termsOfServer } from './server-terms.ts'
-import { sharedSignatureAlgorithms } from './signature-names.ts'
 import type { SocketHooks, SocketTerms } from './socket-terms.ts'
 import { TlsStream, type TlsStreamOptions } from './tls-stream.ts'
 
@@ -168,10 +168,10 @@ export class TLSSocket extends TlsStream {
   /** Server: the signatures that both sides know, in the client's order and OpenSSL's names: `RSA-PSS+SHA256`. */
   getSharedSigalgs(): string[] {
     const { signatureSchemes, provider } = this.#terms.config
-    return sharedSignatureAlgorithms(
-      this.#established?.peerSignatureSchemes ?? [],
-      signatureSchemes ?? provider.signatureSchemes,
-    )
+    const ours: readonly (SignatureScheme | number)[] = signatureSchemes ?? provider.signatureSchemes
+    const offered = this.#established?.peerSignatureSchemes ?? []
+    const isKnown = (scheme: SignatureScheme | number): scheme is SignatureScheme => ours.includes(scheme)
+    return offered.filter(isKnown).map(opensslSchemeName)
   }
 
   /** The verify_data that we sent, 12 bytes (RFC 5246 §7.4.9). */
@@ -230,6 +230,7 @@ export class TLSSocket extends TlsStream {
 
   /** Client: a session to offer, what `getSession()` gave, while the handshake has not begun. */
   setSession(session: Uint8Array): void {
+    this.#offeredSession?.session.masterSecret.wipe()
     this.#offeredSession = readSession(session)
   }
 
@@ -277,7 +278,7 @@ export class TLSSocket extends TlsStream {
         return
       case 'failed':
         this.authorizationError = this.#verdictOf(event.error)
-        this.failTls(this.#errorOf(event.error))
+        this.failTls(nodeError(event.error, this.#situation))
         return
       case 'sessionForgotten':
         // A fatal alert: this session is not offered again (RFC 5246 §7.2.2).
@@ -348,19 +349,9 @@ export class TLSSocket extends TlsStream {
     return { role: this.#role, isOpen: this.#established !== undefined, target: this.#target, peerName }
   }
 
-  /** What an application's own function threw or gave, it gets back as it was. */
-  #errorOf(fault: TlsError | PeerAlert): Error {
-    const { cause } = fault
-    return cause instanceof CallbackError ? cause.given : nodeError(fault, this.#situation)
-  }
-
   /** The code of a fault in the peer's certificate; of any other, what there was. */
   #verdictOf(fault: TlsError | PeerAlert): string | null {
     if (!(fault instanceof TlsError) || !certificateFaults.has(fault.code)) return this.authorizationError
-    if (fault.cause instanceof CallbackError) {
-      const { given } = fault.cause
-      return 'code' in given ? String(given.code) : given.message
-    }
     return authorizationErrorOf(fault, this.#askedName || this.#peerName)
   }
 

@@ -1,3 +1,4 @@
+import { bitLength } from '../crypto/finite-fields.ts'
 import type { HashAlgorithm, RsaPublicKey } from '../crypto/provider.ts'
 import { ApiMisuse } from '../errors.ts'
 import { readContents, readSmallNumber, readUnsigned, refuse, Tag, wholeValue } from './der.ts'
@@ -32,7 +33,7 @@ export function rsaPublicKey(components: RsaKeyComponents): RsaPublicKey {
   if (prime1 < 3n || prime2 < 3n || prime1 * prime2 !== modulus || modulus % 2n === 0n)
     throw new ApiMisuse('RSA private key: the modulus is not the product of the two primes given')
   if (publicExponent < 3n) throw new ApiMisuse('RSA private key: the public exponent is below 3')
-  const modulusLength = Math.ceil(modulus.toString(2).length / 8)
+  const modulusLength = Math.ceil(bitLength(modulus) / 8)
   return Object.freeze({ type, modulus, publicExponent, modulusLength, pssHash })
 }
 
@@ -114,7 +115,7 @@ class ParsedRsaKey implements RsaKeyComponents {
   }
 
   toString(): string {
-    return `[RSA private key, ${this.modulus.toString(2).length} bits]`
+    return `[RSA private key, ${bitLength(this.modulus)} bits]`
   }
 
   toJSON(): string {

@@ -9,6 +9,7 @@
  * ignore. The leaf's keyUsage depends on what the handshake does with the key: `allowsKeyUsage`.
  */
 import { equalBytes } from '../bytes.ts'
+import { bitLength } from '../crypto/finite-fields.ts'
 import type { CryptoProvider, EcCurve, PublicKey } from '../crypto/provider.ts'
 import { type FaultCode, type FaultDetail, TlsError } from '../errors.ts'
 import type { Certificate } from './certificate.ts'
@@ -152,7 +153,7 @@ function requireUsable(certificate: Certificate, { nowMs, usage }: ChainToVerify
     const came = keyAlgorithmName(key.algorithm)
     fail('UNSUPPORTED_CERTIFICATE', certificate, `has a key of type ${came}, wanted RSA, EC or Ed25519`)
   }
-  const bits = key.type === 'rsa' || key.type === 'rsa-pss' ? key.modulus.toString(2).length : minModulusBits
+  const bits = key.type === 'rsa' || key.type === 'rsa-pss' ? bitLength(key.modulus) : minModulusBits
   if (bits < minModulusBits) {
     fail('CERTIFICATE_REFUSED', certificate, `has an RSA key of ${bits} bits, wanted ${minModulusBits}`)
   }

@@ -187,7 +187,7 @@ describe('the end of a session node', () => {
     const { socket, body, ended } = await halfPut(opened)
     const closed = opened.node.close(10_000)
     await until(() => opened.node.address() === undefined)
-    await expect(opened.client.ask()).rejects.toThrow(/ECONN(REFUSED|RESET)/)
+    await expect(opened.client.ask()).rejects.toThrow('ECONNREFUSED')
     socket.write(body)
     const answer = parseResponse((await ended).replace('HTTP/1.1 100 Continue\r\n\r\n', ''))
     expect(answer).toMatchObject({ status: 204, headers: { connection: 'close' } })

@@ -7,7 +7,7 @@ import {
   type Socket,
 } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { expect, onTestFinished } from 'vitest'
+import { onTestFinished } from 'vitest'
 import {
   type ConnectionOptions,
   connect,
@@ -65,9 +65,15 @@ export function ending(socket: TLSSocket): Promise<string[]> {
 
 /**
  * How a connection to a port ends where nobody listens any more. A child process that another test starts at this moment has the
- * listener too until it becomes another program, and what comes in between is reset.
+ * listener too until it becomes another program, and resets what comes in between: that is asked again.
  */
-export const refused: string = expect.stringMatching(/^error ECONN(REFUSED|RESET)$/)
+export async function endingWithoutListener(port: number): Promise<string[]> {
+  for (let tries = 0; tries < 20; tries++) {
+    const ended = await ending(open(port))
+    if (ended[0] !== 'error ECONNRESET') return ended
+  }
+  throw new Error(`port ${port} is reset each time: somebody listens`)
+}
 
 export function codeOf(error: Error): string {
   return 'code' in error ? String(error.code) : error.message

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, test, vi } from 'vitest'
 import { pattern } from '../node/support.ts'
-import { ca, type Https, own, startHttps } from './http-support.ts'
+import { ca, type Https, own, startHttps, untilStill } from './http-support.ts'
 
 const mebibyte = 1024 * 1024
 const bodyBytes = 64 * mebibyte
@@ -36,16 +36,6 @@ async function digestOf(stream: AsyncIterable<Buffer>): Promise<string> {
   const hash = createHash('sha256')
   for await (const chunk of stream) hash.update(chunk)
   return hash.digest('hex')
-}
-
-/** Waits until something that grows has not grown for a while. */
-async function untilStill(value: () => number): Promise<number> {
-  for (let [before, times] = [-1, 0]; times < 5; ) {
-    await new Promise(resolve => setTimeout(resolve, 50))
-    times = value() === before ? times + 1 : 0
-    before = value()
-  }
-  return value()
 }
 
 const pairs: readonly (readonly [string, Https, Https])[] = [

@@ -123,3 +123,13 @@ export async function fetchWith(
   const text = await readText(response)
   return { status: response.statusCode, body: text, socket, reusedSocket: request.reusedSocket }
 }
+
+/** Waits until something that grows has not grown for a while. */
+export async function untilStill(value: () => number): Promise<number> {
+  for (let [before, times] = [-1, 0]; times < 5; ) {
+    await new Promise(resolve => setTimeout(resolve, 50))
+    times = value() === before ? times + 1 : 0
+    before = value()
+  }
+  return value()
+}

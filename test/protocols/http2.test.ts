@@ -16,7 +16,7 @@ import { TLSSocket } from '../../src/node/index.ts'
 import { startBrowser } from '../interop/browser.ts'
 import { fixture } from '../support/pair.ts'
 import { needs, runPeer, temporaryDirectory } from '../support/peers.ts'
-import { ca, identity, listen, openRaw, readText, talk } from './http-support.ts'
+import { ca, identity, listen, openRaw, readText, talk, untilStill } from './http-support.ts'
 
 /** Either library under the names of node:http2. */
 interface Http2 {
@@ -112,7 +112,7 @@ describe.each(pairs)('%s', (_, client, server) => {
     stream.end(sent)
     await once(stream, 'response')
     // Flow control: nothing is read, so the window stays shut, and the writer keeps what he has.
-    await new Promise(resolve => setTimeout(resolve, 100))
+    expect(await untilStill(() => sent.length - stream.writableLength)).toBeLessThan(sent.length)
     expect(stream.writableFinished).toBe(false)
     const received: Buffer[] = []
     for await (const chunk of stream) received.push(chunk)

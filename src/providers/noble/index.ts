@@ -1,5 +1,6 @@
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
+import { preferredSuites } from '../../crypto/cipher-suites.ts'
 import { preferredGroups } from '../../crypto/named-groups.ts'
 import type { CryptoProvider } from '../../crypto/provider.ts'
 import { preferredSignatureSchemes } from '../../crypto/signature-schemes.ts'
@@ -18,37 +19,8 @@ export { privateKey } from './signature.ts'
  */
 export const nobleProvider: CryptoProvider = {
   name: 'noble',
-  // Forward secrecy first, on curves before in finite fields; authenticated encryption, of which ChaCha20 is 3.6 times as
-  // fast as AES-128 here, and AES-256 takes 4 rounds more; then CBC, the stronger hash first.
-  cipherSuites: [
-    'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256',
-    'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256',
-    'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
-    'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256',
-    'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
-    'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384',
-    'TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256',
-    'TLS_DHE_RSA_WITH_AES_128_GCM_SHA256',
-    'TLS_DHE_RSA_WITH_AES_256_GCM_SHA384',
-    'TLS_RSA_WITH_AES_128_GCM_SHA256',
-    'TLS_RSA_WITH_AES_256_GCM_SHA384',
-    'TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256',
-    'TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256',
-    'TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384',
-    'TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384',
-    'TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA',
-    'TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA',
-    'TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA',
-    'TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA',
-    'TLS_DHE_RSA_WITH_AES_128_CBC_SHA256',
-    'TLS_DHE_RSA_WITH_AES_256_CBC_SHA256',
-    'TLS_DHE_RSA_WITH_AES_128_CBC_SHA',
-    'TLS_DHE_RSA_WITH_AES_256_CBC_SHA',
-    'TLS_RSA_WITH_AES_128_CBC_SHA256',
-    'TLS_RSA_WITH_AES_256_CBC_SHA256',
-    'TLS_RSA_WITH_AES_128_CBC_SHA',
-    'TLS_RSA_WITH_AES_256_CBC_SHA',
-  ],
+  // ChaCha20 is 3.6 times as fast as AES-128 here, and AES-256 takes 4 rounds more.
+  cipherSuites: preferredSuites(['chacha20-poly1305', 'aes-128-gcm', 'aes-256-gcm']),
   groups: preferredGroups,
   signatureSchemes: preferredSignatureSchemes,
   hash: startHash,

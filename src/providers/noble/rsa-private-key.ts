@@ -12,9 +12,9 @@
 import { invert, mod, pow } from '@noble/curves/abstract/modular.js'
 import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js'
 import type { PrivateKey, RandomBytes, RsaPublicKey } from '../../crypto/provider.ts'
-import { encodePkcs1, encodePss } from '../../crypto/rsa-encoding.ts'
-import { canSign, hashLength, type SignatureScheme, signatureScheme } from '../../crypto/signature-schemes.ts'
-import { ApiMisuse, TlsError } from '../../errors.ts'
+import { encodeForSignature } from '../../crypto/rsa-encoding.ts'
+import type { SignatureScheme } from '../../crypto/signature-schemes.ts'
+import { TlsError } from '../../errors.ts'
 import { type RsaKeyComponents, rsaPublicKey } from '../../x509/rsa-private-key.ts'
 import { digestWith } from './hash.ts'
 
@@ -81,18 +81,12 @@ export class NobleRsaPrivateKey implements PrivateKey {
 
   /** RSASSA-PKCS1-v1_5 and RSASSA-PSS (RFC 8017 §8.2.1 and RFC 8017 §8.1.1). */
   sign(scheme: SignatureScheme, message: Uint8Array): Uint8Array {
-    const { algorithm, hash } = signatureScheme(scheme)
-    const { modulusLength } = this.publicKey
-    if (!canSign(this.publicKey, scheme) || !hash)
-      throw new ApiMisuse(`this RSA key of ${modulusLength} bytes makes no signature of scheme ${scheme}`)
-    const encoded =
-      algorithm === 'pss'
-        ? encodePss(digestWith(hash), message, this.#random(hashLength[hash]), this.publicKey)
-        : encodePkcs1(digestWith(hash), message, this.publicKey)
+    const wanted = { scheme, message, digestWith, random: this.#random }
+    const encoded = encodeForSignature(this.publicKey, wanted)
     const { result, sound } = this.#operate(bytesToNumberBE(encoded))
     if (!sound)
       throw new TlsError('INTERNAL_ERROR', 'RSA: a signature of our own does not verify, and is withheld')
-    return numberToBytesBE(result, modulusLength)
+    return numberToBytesBE(result, this.publicKey.modulusLength)
   }
 
   /** c^d mod n for a c below n, blinded. A result that is not sound must go nowhere. */

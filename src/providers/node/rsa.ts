@@ -6,15 +6,9 @@ import { constants, createPublicKey, type KeyObject, privateDecrypt, publicEncry
 import { equalBytes } from '../../bytes.ts'
 import { bytesOf, numberOf } from '../../crypto/finite-fields.ts'
 import type { PrivateKey, RandomBytes, RsaPublicKey } from '../../crypto/provider.ts'
-import { encodeForEncryption, encodePkcs1, encodePss, verifyPss } from '../../crypto/rsa-encoding.ts'
-import {
-  canSign,
-  hashLength,
-  type SignatureScheme,
-  type SignatureSchemeRow,
-  signatureScheme,
-} from '../../crypto/signature-schemes.ts'
-import { ApiMisuse, TlsError } from '../../errors.ts'
+import { encodeForEncryption, encodeForSignature, encodePkcs1, verifyPss } from '../../crypto/rsa-encoding.ts'
+import type { SignatureScheme, SignatureSchemeRow } from '../../crypto/signature-schemes.ts'
+import { TlsError } from '../../errors.ts'
 import { digestWith, plainBytes } from './hash.ts'
 
 const padding = constants.RSA_NO_PADDING
@@ -89,14 +83,8 @@ export class NodeRsaPrivateKey implements PrivateKey {
 
   /** RSASSA-PKCS1-v1_5 and RSASSA-PSS (RFC 8017 §8.2.1 and RFC 8017 §8.1.1). */
   sign(scheme: SignatureScheme, message: Uint8Array): Uint8Array {
-    const { algorithm, hash } = signatureScheme(scheme)
-    const { modulusLength } = this.publicKey
-    if (!canSign(this.publicKey, scheme) || !hash)
-      throw new ApiMisuse(`this RSA key of ${modulusLength} bytes makes no signature of scheme ${scheme}`)
-    const encoded =
-      algorithm === 'pss'
-        ? encodePss(digestWith(hash), message, this.#random(hashLength[hash]), this.publicKey)
-        : encodePkcs1(digestWith(hash), message, this.publicKey)
+    const wanted = { scheme, message, digestWith, random: this.#random }
+    const encoded = encodeForSignature(this.publicKey, wanted)
     const signature = this.#operate(encoded)
     if (!signature)
       throw new TlsError('INTERNAL_ERROR', 'RSA: a signature of our own does not verify, and is withheld')

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { Server as NetServer, Socket } from 'node:net'
 import type { TLSSocket, TlsOptions } from 'node:tls'
-import { describe } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import { next, parity, type Stage } from './harness.ts'
 
 /** Both ends of a connection; neither reads. */
@@ -212,7 +212,8 @@ describe('data', () => {
     })
     opened.pause()
     accepted.end(Buffer.alloc(100_000))
-    await new Promise(resolve => setTimeout(resolve, 50))
+    // Something has come, and nobody was given it.
+    await vi.waitFor(() => expect(opened.readableLength).toBeGreaterThan(0))
     client.log('paused', bytes, opened.isPaused())
     opened.resume()
     await next(opened, 'end')
